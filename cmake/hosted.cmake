@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# The kernel as one static Linux program, with the command line tool around it.
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+kpio_kernel_modules(hosted)
+include(cmake/stub.cmake)
+
+kpio_glob_sources(tool_sources tools/kpio)
+if(tool_sources)
+    add_library(tools_kpio OBJECT ${tool_sources})
+    target_include_directories(tools_kpio PUBLIC
+        ${CMAKE_SOURCE_DIR}/kernel ${CMAKE_SOURCE_DIR}/kernel/platform/include ${CMAKE_SOURCE_DIR}/tools)
+    target_compile_definitions(tools_kpio PUBLIC _GLIBCXX_ASSERTIONS
+        KPIO_LOCK_CHECK=$<BOOL:${KPIO_LOCK_CHECK}> KPIO_VERSION="${PROJECT_VERSION}")
+    target_compile_options(tools_kpio PRIVATE -fno-pic -fno-pie -ffunction-sections -fdata-sections
+        -fno-strict-aliasing)
+    target_link_libraries(tools_kpio PRIVATE kpio_program)
+
+    # Static: starting must cost no dynamic linking.
+    add_executable(kpio)
+    target_link_libraries(kpio PRIVATE kpio_program tools_kpio ${KPIO_KERNEL_TARGETS})
+    target_link_options(kpio PRIVATE -static -no-pie -Wl,--gc-sections -Wl,-z,noexecstack)
+    set_property(TARGET kpio PROPERTY LINKER_LANGUAGE CXX)
+endif()

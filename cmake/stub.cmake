@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# The program that guest processes of the hosted platform start as. It has no C library and its own linker script,
+# and is embedded into the kernel by an .incbin of KPIO_STUB_PATH in an assembler file of kernel/platform/hosted.
+set(stub_folder ${CMAKE_SOURCE_DIR}/kernel/platform/hosted/stub)
+file(GLOB stub_sources CONFIGURE_DEPENDS ${stub_folder}/*.cc ${stub_folder}/*.S)
+list(FILTER stub_sources EXCLUDE REGEX "_test\\.cc$")
+if(stub_sources AND TARGET kernel_platform_hosted)
+    add_executable(kpio_stub ${stub_sources})
+    target_include_directories(kpio_stub PRIVATE
+        ${CMAKE_SOURCE_DIR}/kernel ${CMAKE_SOURCE_DIR}/kernel/platform/include)
+    target_compile_options(kpio_stub PRIVATE -fno-pic -fno-pie $<$<COMPILE_LANGUAGE:CXX>:
+        -std=c++23 -ffreestanding -fno-exceptions -fno-rtti -fno-threadsafe-statics -fno-strict-aliasing
+        -fno-stack-protector -fcf-protection=none -mno-red-zone -mno-sse -mno-mmx
+        -fno-asynchronous-unwind-tables -fno-unwind-tables>)
+    target_compile_definitions(kpio_stub PRIVATE $<$<COMPILE_LANGUAGE:CXX>:_GLIBCXX_HOSTED=1>)
+    target_link_options(kpio_stub PRIVATE --ld-path=/usr/bin/ld.lld-22 -nostdlib -static -no-pie
+        -Wl,-z,noexecstack -Wl,--build-id=none -Wl,-z,norelro)
+    target_link_libraries(kpio_stub PRIVATE kpio_warnings)
+    if(EXISTS ${stub_folder}/stub.ld)
+        target_link_options(kpio_stub PRIVATE -Wl,-T,${stub_folder}/stub.ld)
+        set_property(TARGET kpio_stub APPEND PROPERTY LINK_DEPENDS ${stub_folder}/stub.ld)
+    endif()
+
+    # Debug information would be embedded too.
+    set(stub_path ${CMAKE_BINARY_DIR}/kpio_stub.stripped)
+    add_custom_command(OUTPUT ${stub_path}
+        COMMAND llvm-objcopy-22 --strip-all $<TARGET_FILE:kpio_stub> ${stub_path}
+        DEPENDS kpio_stub VERBATIM)
+    add_custom_target(kpio_stub_stripped DEPENDS ${stub_path})
+    add_dependencies(kernel_platform_hosted kpio_stub_stripped)
+    target_compile_definitions(kernel_platform_hosted PRIVATE KPIO_STUB_PATH="${stub_path}")
+    file(GLOB hosted_assembly CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernel/platform/hosted/*.S)
+    set_property(SOURCE ${hosted_assembly} APPEND PROPERTY OBJECT_DEPENDS ${stub_path})
+endif()

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# Unit tests: one program per module, made of all *_test.cc in its folder, the module itself, the modules below it, and
+# tests/support. The definitions in tests/support of what lib declares and others implement (heap, park, panic, the
+# platform) are weak, so that the real ones win where a test links them.
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+enable_testing()
+include(GoogleTest)
+
+if(KPIO_CONFIG STREQUAL "unit-tsan")
+    set(sanitizers -fsanitize=thread)
+else()
+    # vptr needs RTTI.
+    set(sanitizers -fsanitize=address,undefined -fno-sanitize=vptr -fno-sanitize-recover=all)
+endif()
+add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-O1> ${sanitizers})
+add_link_options(${sanitizers})
+
+# Debian's libgtest.a is not instrumented, which ThreadSanitizer cannot do without.
+add_library(kpio_gtest INTERFACE)
+if(KPIO_CONFIG STREQUAL "unit-tsan")
+    add_library(kpio_gtest_tsan STATIC /usr/src/googletest/googletest/src/gtest-all.cc
+        /usr/src/googletest/googletest/src/gtest_main.cc)
+    target_include_directories(kpio_gtest_tsan PRIVATE /usr/src/googletest/googletest)
+    target_compile_options(kpio_gtest_tsan PRIVATE -std=c++23 -w)
+    target_link_libraries(kpio_gtest INTERFACE kpio_gtest_tsan)
+else()
+    target_link_libraries(kpio_gtest INTERFACE gtest_main gtest)
+endif()
+
+kpio_glob_sources(support_sources tests/support)
+if(support_sources)
+    add_library(tests_support OBJECT ${support_sources})
+    target_include_directories(tests_support PUBLIC ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/tests)
+    target_link_libraries(tests_support PUBLIC kpio_kernel)
+endif()
+
+function(kpio_unit_test name)
+    cmake_parse_arguments(arg "" "" "SOURCES;LINK" ${ARGN})
+    add_executable(${name} ${arg_SOURCES})
+    target_include_directories(${name} PRIVATE ${CMAKE_SOURCE_DIR} ${CMAKE_SOURCE_DIR}/tests)
+    target_link_options(${name} PRIVATE --ld-path=/usr/bin/ld.lld-22)
+    target_link_libraries(${name} PRIVATE ${arg_LINK} kpio_gtest)
+    gtest_discover_tests(${name} TEST_PREFIX "${name}." DISCOVERY_MODE PRE_TEST PROPERTIES LABELS unit TIMEOUT 120)
+endfunction()
+
+# All of its own module, and from those below what is needed: each is an OBJECT library and an archive of the same
+# objects. Tests keep -fno-rtti, because they derive from kernel classes, and get exceptions, because GoogleTest throws.
+set(archives "")
+foreach(folder IN LISTS KPIO_KERNEL_MODULES ITEMS platform/hosted main)
+    kpio_target_name(module kernel/${folder})
+    kpio_kernel_module(kernel/${folder})
+    kpio_glob_tests(tests kernel/${folder})
+    if(tests)
+        set(objects "")
+        if(TARGET ${module})
+            set(objects ${module})
+        endif()
+        set(support "")
+        if(TARGET tests_support)
+            set(support tests_support)
+        endif()
+        kpio_unit_test(${module}_test SOURCES ${tests} LINK kpio_kernel ${objects} ${support} ${archives})
+        target_compile_options(${module}_test PRIVATE -fexceptions)
+    endif()
+    if(TARGET ${module})
+        add_library(${module}_archive STATIC $<TARGET_OBJECTS:${module}>)
+        set_property(TARGET ${module}_archive PROPERTY LINKER_LANGUAGE CXX)
+        list(PREPEND archives ${module}_archive)
+    endif()
+endforeach()
+include(cmake/stub.cmake)

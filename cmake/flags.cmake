@@ -3,6 +3,7 @@
 #   kpio_warnings        for all our code
 #   kpio_program         ordinary C++ programs on the host (tools, tests)
 #   kpio_kernel          kernel code of the configured platform
+#   kpio_kernel_test     unit tests of kernel code: the same, but GoogleTest throws
 
 set(CMAKE_CXX_FLAGS_INIT "")
 if(NOT CMAKE_BUILD_TYPE)
@@ -25,15 +26,19 @@ target_link_options(kpio_program INTERFACE --ld-path=/usr/bin/ld.lld-22)
 target_link_libraries(kpio_program INTERFACE kpio_warnings)
 
 # -fno-strict-aliasing: frames change their type over their life, and casts in platform and lib see both.
-add_library(kpio_kernel INTERFACE)
-target_include_directories(kpio_kernel INTERFACE
+add_library(kpio_kernel_test INTERFACE)
+target_include_directories(kpio_kernel_test INTERFACE
     ${CMAKE_SOURCE_DIR}/kernel ${CMAKE_SOURCE_DIR}/kernel/platform/include)
-target_compile_definitions(kpio_kernel INTERFACE
+target_compile_definitions(kpio_kernel_test INTERFACE
     _GLIBCXX_ASSERTIONS KPIO_LOCK_CHECK=$<BOOL:${KPIO_LOCK_CHECK}>)
-target_compile_options(kpio_kernel INTERFACE $<$<COMPILE_LANGUAGE:CXX>:
-    -std=c++23 -fno-exceptions -fno-rtti -fno-threadsafe-statics -fno-strict-aliasing
+target_compile_options(kpio_kernel_test INTERFACE $<$<COMPILE_LANGUAGE:CXX>:
+    -std=c++23 -fno-rtti -fno-threadsafe-statics -fno-strict-aliasing
     -ffunction-sections -fdata-sections -fvisibility=hidden -fno-omit-frame-pointer>)
-target_link_libraries(kpio_kernel INTERFACE kpio_warnings)
+target_link_libraries(kpio_kernel_test INTERFACE kpio_warnings)
+
+add_library(kpio_kernel INTERFACE)
+target_compile_options(kpio_kernel INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions>)
+target_link_libraries(kpio_kernel INTERFACE kpio_kernel_test)
 
 if(KPIO_CONFIG STREQUAL "x86_64")
     # libstdc++'s freestanding subset lacks <expected> and <span>; its hosted headers work without a C library

@@ -18,6 +18,6 @@ if(tool_sources)
     # Static: starting must cost no dynamic linking.
     add_executable(kpio)
     target_link_libraries(kpio PRIVATE kpio_program tools_kpio ${KPIO_KERNEL_TARGETS})
-    target_link_options(kpio PRIVATE -static -no-pie -Wl,--gc-sections -Wl,-z,noexecstack)
+    target_link_options(kpio PRIVATE -static -Wl,--gc-sections -Wl,-z,noexecstack)
     set_property(TARGET kpio PROPERTY LINKER_LANGUAGE CXX)
 endif()

@@ -38,7 +38,7 @@ function(kpio_kernel_module folder)
         return()
     endif()
     add_library(${name} OBJECT ${sources})
-    target_link_libraries(${name} PUBLIC kpio_kernel)
+    target_link_libraries(${name} PRIVATE kpio_kernel)
 endfunction()
 
 # All kernel modules for one platform, in KPIO_KERNEL_TARGETS.

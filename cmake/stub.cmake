@@ -6,6 +6,9 @@ file(GLOB stub_sources CONFIGURE_DEPENDS ${stub_folder}/*.cc ${stub_folder}/*.S)
 list(FILTER stub_sources EXCLUDE REGEX "_test\\.cc$")
 if(stub_sources AND TARGET kernel_platform_hosted)
     add_executable(kpio_stub ${stub_sources})
+    # Without the sanitizers of the unit tests.
+    set_property(TARGET kpio_stub PROPERTY COMPILE_OPTIONS "")
+    set_property(TARGET kpio_stub PROPERTY LINK_OPTIONS "")
     target_include_directories(kpio_stub PRIVATE
         ${CMAKE_SOURCE_DIR}/kernel ${CMAKE_SOURCE_DIR}/kernel/platform/include)
     target_compile_options(kpio_stub PRIVATE -fno-pic -fno-pie $<$<COMPILE_LANGUAGE:CXX>:
@@ -13,7 +16,7 @@ if(stub_sources AND TARGET kernel_platform_hosted)
         -fno-stack-protector -fcf-protection=none -mno-red-zone -mno-sse -mno-mmx
         -fno-asynchronous-unwind-tables -fno-unwind-tables>)
     target_compile_definitions(kpio_stub PRIVATE $<$<COMPILE_LANGUAGE:CXX>:_GLIBCXX_HOSTED=1>)
-    target_link_options(kpio_stub PRIVATE --ld-path=/usr/bin/ld.lld-22 -nostdlib -static -no-pie
+    target_link_options(kpio_stub PRIVATE --ld-path=/usr/bin/ld.lld-22 -nostdlib -static
         -Wl,-z,noexecstack -Wl,--build-id=none -Wl,-z,norelro)
     target_link_libraries(kpio_stub PRIVATE kpio_warnings)
     if(EXISTS ${stub_folder}/stub.ld)

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # The kernel as one static Linux program, with the command line tool around it.
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+enable_testing()
 kpio_kernel_modules(hosted)
 include(cmake/stub.cmake)
+include(cmake/check_layers.cmake)
+add_test(NAME layers COMMAND check_layers ${CMAKE_SOURCE_DIR})
+set_property(TEST layers PROPERTY LABELS layers)
 
 kpio_glob_sources(tool_sources tools/kpio)
 if(tool_sources)
@@ -21,3 +25,5 @@ if(tool_sources)
     target_link_options(kpio PRIVATE -static -Wl,--gc-sections -Wl,-z,noexecstack)
     set_property(TARGET kpio PROPERTY LINKER_LANGUAGE CXX)
 endif()
+
+include(cmake/guest_programs.cmake)

@@ -68,3 +68,23 @@ foreach(folder IN LISTS KPIO_KERNEL_MODULES ITEMS platform/hosted main)
     endif()
 endforeach()
 include(cmake/stub.cmake)
+
+# Tools: the same, without kernel flags. Their own main.cc is left out.
+if(KPIO_CONFIG STREQUAL "unit")
+    include(cmake/check_layers.cmake)
+    kpio_glob_tests(tests tools/check_layers)
+    kpio_unit_test(tools_check_layers_test SOURCES ${tests} LINK check_layers_rules)
+
+    kpio_glob_tests(tests tools/kpio)
+    if(tests)
+        kpio_glob_sources(sources tools/kpio)
+        list(FILTER sources EXCLUDE REGEX "/main\\.cc$")
+        add_library(tools_kpio STATIC ${sources})
+        target_include_directories(tools_kpio PUBLIC
+            ${CMAKE_SOURCE_DIR}/kernel ${CMAKE_SOURCE_DIR}/kernel/platform/include ${CMAKE_SOURCE_DIR}/tools)
+        target_compile_definitions(tools_kpio PUBLIC _GLIBCXX_ASSERTIONS
+            KPIO_LOCK_CHECK=$<BOOL:${KPIO_LOCK_CHECK}> KPIO_VERSION="${PROJECT_VERSION}")
+        target_link_libraries(tools_kpio PUBLIC kpio_program)
+        kpio_unit_test(tools_kpio_test SOURCES ${tests} LINK tools_kpio ${archives})
+    endif()
+endif()

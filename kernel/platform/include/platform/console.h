@@ -9,7 +9,11 @@
 namespace kernel::platform {
 
 // The boot console: the hosted process's standard streams, or the serial line.
-enum class ConsoleStream : unsigned char { Output, Error };
+enum class ConsoleStream : unsigned char {
+    Output,
+    Error,
+    Trace,  // where --trace writes: a host file, or the same as Error
+};
 
 // Writes what it can without blocking for long and returns the count; 0 < n <= size unless the other side is gone (Io).
 Result<std::size_t> console_write(ConsoleStream stream, std::span<const std::byte> bytes);

@@ -17,21 +17,16 @@ if(stub_sources AND TARGET kernel_platform_hosted)
         -fno-asynchronous-unwind-tables -fno-unwind-tables>)
     target_compile_definitions(kpio_stub PRIVATE $<$<COMPILE_LANGUAGE:CXX>:_GLIBCXX_HOSTED=1>)
     target_link_options(kpio_stub PRIVATE --ld-path=/usr/bin/ld.lld-22 -nostdlib -static
-        -Wl,-z,noexecstack -Wl,--build-id=none -Wl,-z,norelro)
+        -Wl,-z,noexecstack -Wl,--build-id=none -Wl,-z,norelro -Wl,--strip-all)
     target_link_libraries(kpio_stub PRIVATE kpio_warnings)
     if(EXISTS ${stub_folder}/stub.ld)
         target_link_options(kpio_stub PRIVATE -Wl,-T,${stub_folder}/stub.ld)
         set_property(TARGET kpio_stub APPEND PROPERTY LINK_DEPENDS ${stub_folder}/stub.ld)
     endif()
 
-    # Debug information would be embedded too.
-    set(stub_path ${CMAKE_BINARY_DIR}/kpio_stub.stripped)
-    add_custom_command(OUTPUT ${stub_path}
-        COMMAND llvm-objcopy-22 --strip-all $<TARGET_FILE:kpio_stub> ${stub_path}
-        DEPENDS kpio_stub VERBATIM)
-    add_custom_target(kpio_stub_stripped DEPENDS ${stub_path})
-    add_dependencies(kernel_platform_hosted kpio_stub_stripped)
+    add_dependencies(kernel_platform_hosted kpio_stub)
+    set(stub_path $<TARGET_FILE:kpio_stub>)
     target_compile_definitions(kernel_platform_hosted PRIVATE KPIO_STUB_PATH="${stub_path}")
     file(GLOB hosted_assembly CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/kernel/platform/hosted/*.S)
-    set_property(SOURCE ${hosted_assembly} APPEND PROPERTY OBJECT_DEPENDS ${stub_path})
+    set_property(SOURCE ${hosted_assembly} APPEND PROPERTY OBJECT_DEPENDS ${CMAKE_RUNTIME_OUTPUT_DIRECTORY}/kpio_stub)
 endif()

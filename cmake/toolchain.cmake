@@ -2,5 +2,3 @@
 # One compiler for every configuration: thread-safety attributes and the kernel's flags need this clang.
 set(CMAKE_CXX_COMPILER clang++-22)
 set(CMAKE_ASM_COMPILER clang-22)
-set(CMAKE_AR llvm-ar-22 CACHE FILEPATH "archiver")
-set(CMAKE_RANLIB llvm-ranlib-22 CACHE FILEPATH "archive indexer")

@@ -10,7 +10,7 @@ target_link_libraries(check_layers PRIVATE check_layers_rules)
 
 set(checked_patterns "")
 foreach(folder kernel servers userspace tools tests bench)
-    foreach(extension h cc S)
+    foreach(extension h cc S def)
         list(APPEND checked_patterns ${CMAKE_SOURCE_DIR}/${folder}/*.${extension})
     endforeach()
 endforeach()

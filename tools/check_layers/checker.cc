@@ -282,7 +282,8 @@ Report check_tree(const std::filesystem::path& root) {
         }
         for (const auto& entry : std::filesystem::recursive_directory_iterator(root / folder)) {
             const std::string extension = entry.path().extension().string();
-            if (entry.is_regular_file() && (extension == ".h" || extension == ".cc" || extension == ".S")) {
+            if (entry.is_regular_file() &&
+                (extension == ".h" || extension == ".cc" || extension == ".S" || extension == ".def")) {
                 paths.push_back(entry.path());
             }
         }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "check_layers/checker.h"
 
+#include <unistd.h>
+
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -128,7 +130,10 @@ TEST(Checker, EnforcesBudgets) {
 
 class Tree : public testing::Test {
 protected:
-    Tree() : root_(testing::TempDir() + "/check_layers_tree") { std::filesystem::remove_all(root_); }
+    // Test cases run at the same time as processes of their own.
+    Tree() : root_(testing::TempDir() + "/check_layers_tree." + std::to_string(::getpid())) {
+        std::filesystem::remove_all(root_);
+    }
     ~Tree() override { std::filesystem::remove_all(root_); }
 
     void write(const std::string& path, const std::string& text) {

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#pragma once
+#include <cstdint>
+
+namespace kernel::platform::hosted {
+
+// What the host gives to the kernel.
+struct HostedOptions {
+    std::uint64_t memory_bytes = 0;  // that guests can have, page cache and memory file systems included
+    unsigned cpus = 1;
+    bool confine = true;  // off only to debug the kernel itself
+};
+
+// Turns the calling process into the kernel: sets up memory, CPU 0, guests and confinement, then kernel_main(). Called
+// from main() while the process has one thread. Prints a message and exits with status 125 when the host refuses.
+[[noreturn]] void hosted_start(const HostedOptions& options);
+
+}  // namespace kernel::platform::hosted

@@ -11,9 +11,14 @@
   X(Process)               \
   X(SignalHandlers)        \
   X(AddressSpace)          \
-  X(MountTable)            \
+  X(MountTree)             \
+  X(RenameTree)            \
+  X(Directory)             \
+  X(Overlay)               \
   X(Inode)                 \
+  X(MountTable)            \
   X(DentryCache)           \
+  X(InodeStatus)           \
   X(File)                  \
   X(Pipe)                  \
   X(Terminal)              \

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "lib/ref.h"
+#include "lib/result.h"
+#include "services/vfs/file.h"
+#include "services/vfs/status.h"
+
+namespace kernel::vfs {
+
+// Gives the open file for a device node. Errors: NoDevice, Busy, AccessDenied …
+using DeviceOpener = Result<RefPtr<File>> (*)(Inode& node, OpenRequest&& request);
+
+struct DeviceDescription {
+    std::string_view name;  // in /dev, may have one '/'; static storage. Empty: no node appears by itself
+    FileType type = FileType::CharacterDevice;
+    DeviceNumber number;
+    std::uint32_t permissions = 0600;
+    DeviceOpener open = nullptr;
+    std::uint32_t group = 0;
+};
+
+// At boot or later; the node shows up in every devfs. Errors: Exists, NoMemory.
+Result<> register_device(const DeviceDescription& device);
+// NoDevice (ENXIO) when there is none.
+Result<DeviceDescription> find_device(FileType type, DeviceNumber number);
+// The index-th, in order of registration; NotFound past the end.
+Result<DeviceDescription> device_at(std::size_t index);
+
+// FIFOs and sockets: what an open of such a node does belongs to a personality. Without one it is NoDevice.
+void set_fifo_opener(DeviceOpener open);
+
+}  // namespace kernel::vfs

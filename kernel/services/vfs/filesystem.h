@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <string_view>
+
+#include "lib/mutex.h"
+#include "lib/ref.h"
+#include "lib/result.h"
+#include "services/vfs/inode.h"
+#include "services/vfs/status.h"
+
+namespace kernel::vfs {
+
+// A mounted tree of inodes. Inodes keep their file system alive; the file system keeps its root alive until the last
+// mount of it is gone.
+class FileSystem : public RefCounted {
+public:
+    // "tmpfs"; valid for ever.
+    virtual std::string_view type_name() const = 0;
+    virtual RefPtr<Inode> root() = 0;
+    virtual Result<FileSystemStatus> status() = 0;
+    virtual Result<> sync() { return {}; }
+    // True: cached names are asked for through Inode::still_valid at each use, and absence is not cached.
+    virtual bool revalidates() const { return false; }
+    // Nothing in it can be changed, whatever the mount says.
+    virtual bool is_read_only() const { return false; }
+    // Options as /proc/mounts shows them after rw/ro, or empty; valid while the file system lives.
+    virtual std::string_view options() const { return {}; }
+
+    // st_dev of its files: major 0, a minor of its own.
+    DeviceNumber device() const { return device_; }
+    // Held while a directory moves to another parent, so that ancestry stands still.
+    Mutex<Rank::RenameTree>& rename_lock() { return rename_lock_; }
+
+    // Counted by Mount. After the last one drop_tree() lets go of the root.
+    void mount_added() { mounts_.fetch_add(1, std::memory_order_relaxed); }
+    void mount_removed();
+
+protected:
+    FileSystem();
+    virtual void drop_tree() = 0;
+
+private:
+    DeviceNumber device_;
+    std::atomic<std::uint32_t> mounts_ = 0;
+    Mutex<Rank::RenameTree> rename_lock_;
+};
+
+struct MountRequest {
+    std::string_view source;
+    std::string_view options;  // the data argument of mount(2)
+    bool read_only = false;
+};
+
+using FileSystemFactory = Result<RefPtr<FileSystem>> (*)(const MountRequest& request);
+
+struct FileSystemType {
+    std::string_view name;  // static storage
+    FileSystemFactory create = nullptr;
+    bool needs_device = false;  // false: "nodev" in /proc/filesystems
+};
+
+// What mount(2) can make. Registered at boot. Errors: NoMemory, Exists.
+Result<> register_filesystem(const FileSystemType& type);
+// NotSupportedByDevice (ENODEV) for an unknown name.
+Result<FileSystemType> find_filesystem(std::string_view name);
+// The index-th registered type, for /proc/filesystems.
+Result<FileSystemType> filesystem_at(std::size_t index);
+
+}  // namespace kernel::vfs

@@ -23,6 +23,10 @@
   X(Pipe)                  \
   X(Terminal)              \
   X(HandleTable)           \
+  X(FsContext)             \
+  X(Session)               \
+  X(ProcessShared)         \
+  X(TaskShared)            \
   X(MemoryObject)          \
   X(Amap)                  \
   X(PageCache)             \

@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "lib/guarded.h"
+#include "lib/list.h"
+#include "lib/own.h"
+#include "lib/result.h"
+#include "lib/vector.h"
+#include "platform/clock.h"
+
+namespace kernel::sched {
+
+class Thread;
+class WaitQueue;
+
+// What the waker is about to do. Sync: it expects to block soon, so the woken thread had better wait for this CPU than be
+// sent to another one.
+enum class WakeHint : std::uint8_t { None, Sync };
+
+// Something that waits in a WaitQueue. notify() is called under the queue's lock: it may take locks ranked after
+// Rank::WaitQueue, must not block and must not touch the queue.
+//
+// An exclusive entry competes for what it waits for: wake_one() notifies one of them and takes it off the queue. The others
+// (poll, epoll) only watch: each wake-up of the queue notifies them, and they stay.
+class WaitEntry : NonCopyable {
+public:
+    enum class Kind : std::uint8_t { Exclusive, Watcher };
+
+    explicit WaitEntry(Kind kind) : kind_(kind) {}
+    virtual void notify(WakeHint hint) = 0;
+
+protected:
+    // Not queued any more.
+    ~WaitEntry() = default;
+
+private:
+    friend class WaitQueue;
+    ListNode node_;
+    Kind kind_;
+};
+
+// Where threads wait for an event. The condition itself lies elsewhere, under its owner's lock. The waker changes the
+// condition and then wakes; the waiter enters the queue and then examines the condition. So no wake-up is lost, and neither
+// needs the other's lock.
+class WaitQueue : NonCopyable {
+public:
+    // At the end of the queue; the entry is in no queue.
+    void add(WaitEntry& entry);
+    // Afterwards notify() does not run and will not. Returns false if the entry was not queued any more (an exclusive one
+    // that was notified).
+    bool remove(WaitEntry& entry);
+
+    // Each notifies all watchers, and this many exclusive entries, longest wait first; returns how many of the latter.
+    std::size_t wake_some(std::size_t count, WakeHint hint = WakeHint::None);
+    bool wake_one(WakeHint hint = WakeHint::None) { return wake_some(1, hint) != 0; }
+    std::size_t wake_all(WakeHint hint = WakeHint::None) { return wake_some(SIZE_MAX, hint); }
+    bool wake_one_sync() { return wake_one(WakeHint::Sync); }
+    std::size_t wake_all_sync() { return wake_all(WakeHint::Sync); }
+
+    // A hint, for wakers that have work to prepare. Ordered after the caller's earlier changes, so a waiter that is not seen
+    // here sees them.
+    bool has_waiters() const;
+
+private:
+    using List = IntrusiveList<WaitEntry, &WaitEntry::node_>;
+    SpinGuarded<List, Rank::WaitQueue> entries_;
+    std::atomic<std::uint32_t> count_ = 0;
+};
+
+struct WaitOptions {
+    std::uint64_t deadline_ns = platform::kNoDeadline;  // monotonic
+    bool interruptible = false;                         // Thread::interrupt() ends the wait
+};
+
+// The current thread as an entry of one queue. Use wait_until(); this is its machinery.
+class ThreadWaiter final : public WaitEntry {
+public:
+    explicit ThreadWaiter(WaitQueue& queue);
+    ~ThreadWaiter();
+
+    void notify(WakeHint hint) override;
+
+    // Puts the thread (back) into the queue.
+    void enlist();
+    // Sleeps until notified; may return early. Errors: Interrupted, TimedOut.
+    Result<> block(const WaitOptions& options);
+    // Leaves the queue without using a wake-up: one that has come already goes to the next waiter.
+    void give_up();
+
+private:
+    WaitQueue& queue_;
+    Thread& thread_;
+    bool queued_ = false;
+};
+
+// Blocks until ready() is true. ready() is called without locks of the queue's, at least once, by the current thread; it may lock
+// and may take what it finds (then the wait has succeeded). Errors: Interrupted (interruptible only; ready() was false), TimedOut.
+// Called with no spinlock held.
+template <class Predicate>
+Result<> wait_until(WaitQueue& queue, Predicate&& ready, const WaitOptions& options = {}) {
+    if (ready()) {
+        return {};
+    }
+    ThreadWaiter waiter(queue);
+    while (true) {
+        waiter.enlist();
+        if (ready()) {
+            return {};
+        }
+        if (Result<> blocked = waiter.block(options); !blocked) {
+            if (ready()) {
+                return {};
+            }
+            waiter.give_up();
+            return blocked;
+        }
+    }
+}
+
+// The current thread watching several queues at once, for poll and select. Add the queues first, then examine the
+// conditions, then wait; a wake-up of any of them from the moment of add() on ends the next wait().
+class MultiWait : NonCopyable {
+public:
+    MultiWait();
+    // Leaves all queues.
+    ~MultiWait();
+
+    // The queue must outlive this object. Errors: NoMemory.
+    Result<> add(WaitQueue& queue);
+    // Blocks until a queue was woken since the last successful wait(). Errors: Interrupted, TimedOut.
+    Result<> wait(const WaitOptions& options);
+
+private:
+    class Watcher final : public WaitEntry {
+    public:
+        Watcher() : WaitEntry(Kind::Watcher) {}
+        void notify(WakeHint hint) override { owner->notified(hint); }
+        MultiWait* owner = nullptr;
+        WaitQueue* queue = nullptr;
+    };
+    static constexpr std::size_t kInlineCount = 8;
+
+    void notified(WakeHint hint);
+
+    Thread& thread_;
+    std::atomic<bool> notified_ = false;
+    std::size_t inline_used_ = 0;
+    std::array<Watcher, kInlineCount> inline_watchers_;
+    Vector<OwnPtr<Watcher>> more_watchers_;
+};
+
+}  // namespace kernel::sched

@@ -4,7 +4,7 @@ set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 enable_testing()
 kpio_kernel_modules(hosted)
 include(cmake/stub.cmake)
-include(cmake/check_layers.cmake)
+include(cmake/host_tools.cmake)
 add_test(NAME layers COMMAND check_layers ${CMAKE_SOURCE_DIR})
 set_property(TEST layers PROPERTY LABELS layers)
 

@@ -8,8 +8,11 @@ include(GoogleTest)
 
 if(KPIO_CONFIG STREQUAL "unit-tsan")
     set(sanitizers -fsanitize=thread)
+    # What several CPUs run at once. The rest would only double the time.
+    set(tested_folders lib core/object core/mm core/irq core/sched core/ipc)
 else()
     # vptr needs RTTI.
+    set(tested_folders ${KPIO_KERNEL_MODULES} platform/hosted main)
     set(sanitizers -fsanitize=address,undefined -fno-sanitize=vptr -fno-sanitize-recover=all)
 endif()
 add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-O1> ${sanitizers})
@@ -46,7 +49,7 @@ endfunction()
 # All of its own module, and from those below what is needed: each is an OBJECT library and an archive of the same
 # objects. Tests keep -fno-rtti, because they derive from kernel classes, and get exceptions, because GoogleTest throws.
 set(archives "")
-foreach(folder IN LISTS KPIO_KERNEL_MODULES ITEMS platform/hosted main)
+foreach(folder IN LISTS tested_folders)
     kpio_target_name(module kernel/${folder})
     kpio_kernel_module(kernel/${folder})
     kpio_glob_tests(tests kernel/${folder})
@@ -71,9 +74,11 @@ include(cmake/stub.cmake)
 
 # Tools: the same, without kernel flags. Their own main.cc is left out.
 if(KPIO_CONFIG STREQUAL "unit")
-    include(cmake/check_layers.cmake)
-    kpio_glob_tests(tests tools/check_layers)
-    kpio_unit_test(tools_check_layers_test SOURCES ${tests} LINK check_layers_rules)
+    include(cmake/host_tools.cmake)
+    foreach(tool check_layers initramfs)
+        kpio_glob_tests(tests tools/${tool})
+        kpio_unit_test(tools_${tool}_test SOURCES ${tests} LINK tools_${tool})
+    endforeach()
 
     kpio_glob_tests(tests tools/kpio)
     if(tests)

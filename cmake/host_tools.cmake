@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# The layer checker, and its run over the tree as a part of every build of it.
-kpio_glob_sources(checker_sources tools/check_layers)
-list(FILTER checker_sources EXCLUDE REGEX "/main\\.cc$")
-add_library(check_layers_rules STATIC ${checker_sources})
-target_include_directories(check_layers_rules PUBLIC ${CMAKE_SOURCE_DIR}/tools)
-target_link_libraries(check_layers_rules PUBLIC kpio_program)
-add_executable(check_layers ${CMAKE_SOURCE_DIR}/tools/check_layers/main.cc)
-target_link_libraries(check_layers PRIVATE check_layers_rules)
+# Small programs for the build, each in tools/NAME: a library for its tests, and main.cc.
+function(kpio_host_tool name)
+    kpio_glob_sources(sources tools/${name})
+    list(FILTER sources EXCLUDE REGEX "/main\\.cc$")
+    add_library(tools_${name} STATIC ${sources})
+    target_include_directories(tools_${name} PUBLIC ${CMAKE_SOURCE_DIR}/tools)
+    target_link_libraries(tools_${name} PUBLIC kpio_program)
+    add_executable(${name} ${CMAKE_SOURCE_DIR}/tools/${name}/main.cc)
+    target_link_libraries(${name} PRIVATE tools_${name})
+endfunction()
 
+kpio_host_tool(check_layers)
+kpio_host_tool(initramfs)
+
+# The layers are checked as a part of every build.
 set(checked_patterns "")
 foreach(folder kernel servers userspace tools tests bench)
     foreach(extension h cc S def)

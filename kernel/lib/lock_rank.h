@@ -37,7 +37,9 @@
   X(Timer)                 \
   X(SignalQueue)           \
   X(PageMap)               \
+  X(HeapCache)             \
   X(Slab)                  \
+  X(FrameCache)            \
   X(Frames)                \
   X(Platform)              \
   X(TestInner)             \

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+#include "lib/ref.h"
+
+namespace kernel::object {
+
+enum class ObjectType : std::uint8_t {
+    Process,
+    Thread,
+    Job,
+    AddressSpace,
+    MemoryObject,
+    File,
+    Directory,
+    Socket,
+    Event,
+    Channel,
+    Timer,
+    Interrupt,
+    DeviceResource,
+    Namespace,
+    Other,
+};
+
+// What a handle can refer to. Lives as long as somebody holds a reference.
+class Object : public RefCounted {
+public:
+    virtual ObjectType type() const = 0;
+};
+
+}  // namespace kernel::object

@@ -6,9 +6,9 @@
 namespace kernel {
 
 void assertion_failed(const char* condition, const char* file, int line) {
-  InlineFormatBuffer<256> message;
-  format_to(message, "assertion failed: {} at {}:{}", condition, file, line);
-  panic(message.c_str());
+    InlineFormatBuffer<256> message;
+    format_to(message, "assertion failed: {} at {}:{}", condition, file, line);
+    panic(message.c_str());
 }
 
 }  // namespace kernel

@@ -13,4 +13,4 @@ namespace kernel {
 
 // Checked in every build: an assertion states what the kernel's own code guarantees, never what a program sent.
 #define KASSERT(condition) \
-  (static_cast<bool>(condition) ? static_cast<void>(0) : ::kernel::assertion_failed(#condition, __FILE__, __LINE__))
+    (static_cast<bool>(condition) ? static_cast<void>(0) : ::kernel::assertion_failed(#condition, __FILE__, __LINE__))

@@ -4,25 +4,25 @@
 namespace kernel {
 
 std::string_view error_name(Error error) {
-  switch (error) {
+    switch (error) {
 #define KPIO_ERROR_CASE(name, text) \
-  case Error::name:                 \
-    return #name;
-    KPIO_ERRORS(KPIO_ERROR_CASE)
+    case Error::name:               \
+        return #name;
+        KPIO_ERRORS(KPIO_ERROR_CASE)
 #undef KPIO_ERROR_CASE
-  }
-  return "?";
+    }
+    return "?";
 }
 
 std::string_view error_text(Error error) {
-  switch (error) {
+    switch (error) {
 #define KPIO_ERROR_CASE(name, text) \
-  case Error::name:                 \
-    return text;
-    KPIO_ERRORS(KPIO_ERROR_CASE)
+    case Error::name:               \
+        return text;
+        KPIO_ERRORS(KPIO_ERROR_CASE)
 #undef KPIO_ERROR_CASE
-  }
-  return "?";
+    }
+    return "?";
 }
 
 }  // namespace kernel

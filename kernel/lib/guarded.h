@@ -15,84 +15,85 @@ namespace kernel {
 // Holds a lock while in scope, where the lock and its data cannot be one Guarded.
 template <class Lock>
 class KPIO_SCOPED_CAPABILITY [[nodiscard]] LockGuard : NonCopyable {
- public:
-  explicit LockGuard(Lock& lock) KPIO_ACQUIRE(lock) : lock_(lock) { lock_.lock(); }
-  ~LockGuard() KPIO_RELEASE() { lock_.unlock(); }
+public:
+    explicit LockGuard(Lock& lock) KPIO_ACQUIRE(lock) : lock_(lock) { lock_.lock(); }
+    ~LockGuard() KPIO_RELEASE() { lock_.unlock(); }
 
- private:
-  Lock& lock_;
+private:
+    Lock& lock_;
 };
 
-// Data that can be reached only while their lock is held. The callable of with() gets a T&, which must not outlive the call,
-// and with() returns what it returns. A callable that uses TRY states its return type.
+// Data that can be reached only while their lock is held. The callable of with() gets a T&, which must not outlive the
+// call, and with() returns what it returns. A callable that uses TRY states its return type.
 template <class T, class Lock>
 class Guarded : NonCopyable {
- public:
-  static constexpr Rank kRank = Lock::kRank;
+public:
+    static constexpr Rank kRank = Lock::kRank;
 
-  Guarded() = default;
-  template <class... Args>
-  explicit Guarded(std::in_place_t, Args&&... args) : value_(std::forward<Args>(args)...) {}
-  template <class U>
-    requires(std::is_constructible_v<T, U &&> && !std::is_same_v<std::remove_cvref_t<U>, Guarded>)
-  explicit Guarded(U&& value) : value_(std::forward<U>(value)) {}
+    Guarded() = default;
+    template <class... Args>
+    explicit Guarded(std::in_place_t, Args&&... args) : value_(std::forward<Args>(args)...) {}
+    template <class U>
+        requires(std::is_constructible_v<T, U &&> && !std::is_same_v<std::remove_cvref_t<U>, Guarded>)
+    explicit Guarded(U&& value) : value_(std::forward<U>(value)) {}
 
-  template <class F>
-  decltype(auto) with(F&& f) {
-    LockGuard guard(lock_);
-    return std::forward<F>(f)(value_);
-  }
-  template <class F>
-  decltype(auto) with(F&& f) const {
-    LockGuard guard(lock_);
-    return std::forward<F>(f)(static_cast<const T&>(value_));
-  }
-
-  // Runs f only if the lock is free at once; tells whether it ran.
-  template <class F>
-  [[nodiscard]] bool try_with(F&& f) {
-    if (!lock_.try_lock()) {
-      return false;
+    template <class F>
+    decltype(auto) with(F&& f) {
+        LockGuard guard(lock_);
+        return std::forward<F>(f)(value_);
     }
-    std::forward<F>(f)(value_);
-    lock_.unlock();
-    return true;
-  }
-
-  // Two of one rank at once, f(own data, other's data), without deadlock: locked in the order of their addresses. The two are different.
-  template <class F>
-  decltype(auto) with_both(Guarded& other, F&& f) KPIO_NO_THREAD_SAFETY_ANALYSIS {
-    KASSERT(this != &other);
-    // SAFETY: the addresses are only compared; as integers, because the objects are unrelated.
-    const bool own_first = reinterpret_cast<std::uintptr_t>(this) < reinterpret_cast<std::uintptr_t>(&other);
-    BothLocks locks(own_first ? lock_ : other.lock_, own_first ? other.lock_ : lock_);
-    return std::forward<F>(f)(value_, other.value_);
-  }
-
-  // The lock itself, for the scheduler's hand-overs and for assert_held().
-  Lock& lock() const { return lock_; }
-  // For the holder of lock(), and for an object that nobody else can reach yet or any more.
-  T& unguarded() { return value_; }
-
- private:
-  class BothLocks : NonCopyable {
-   public:
-    BothLocks(Lock& first, Lock& second) KPIO_NO_THREAD_SAFETY_ANALYSIS : first_(first), second_(second) {
-      first_.lock(LockOrder::SameRankByAddress);
-      second_.lock(LockOrder::SameRankByAddress);
-    }
-    ~BothLocks() KPIO_NO_THREAD_SAFETY_ANALYSIS {
-      second_.unlock();
-      first_.unlock();
+    template <class F>
+    decltype(auto) with(F&& f) const {
+        LockGuard guard(lock_);
+        return std::forward<F>(f)(static_cast<const T&>(value_));
     }
 
-   private:
-    Lock& first_;
-    Lock& second_;
-  };
+    // Runs f only if the lock is free at once; tells whether it ran.
+    template <class F>
+    [[nodiscard]] bool try_with(F&& f) {
+        if (!lock_.try_lock()) {
+            return false;
+        }
+        std::forward<F>(f)(value_);
+        lock_.unlock();
+        return true;
+    }
 
-  mutable Lock lock_;
-  T value_{};
+    // Two of one rank at once, f(own data, other's data), without deadlock: locked in the order of their addresses. The
+    // two are different.
+    template <class F>
+    decltype(auto) with_both(Guarded& other, F&& f) KPIO_NO_THREAD_SAFETY_ANALYSIS {
+        KASSERT(this != &other);
+        // SAFETY: the addresses are only compared; as integers, because the objects are unrelated.
+        const bool own_first = reinterpret_cast<std::uintptr_t>(this) < reinterpret_cast<std::uintptr_t>(&other);
+        BothLocks locks(own_first ? lock_ : other.lock_, own_first ? other.lock_ : lock_);
+        return std::forward<F>(f)(value_, other.value_);
+    }
+
+    // The lock itself, for the scheduler's hand-overs and for assert_held().
+    Lock& lock() const { return lock_; }
+    // For the holder of lock(), and for an object that nobody else can reach yet or any more.
+    T& unguarded() { return value_; }
+
+private:
+    class BothLocks : NonCopyable {
+    public:
+        BothLocks(Lock& first, Lock& second) KPIO_NO_THREAD_SAFETY_ANALYSIS : first_(first), second_(second) {
+            first_.lock(LockOrder::SameRankByAddress);
+            second_.lock(LockOrder::SameRankByAddress);
+        }
+        ~BothLocks() KPIO_NO_THREAD_SAFETY_ANALYSIS {
+            second_.unlock();
+            first_.unlock();
+        }
+
+    private:
+        Lock& first_;
+        Lock& second_;
+    };
+
+    mutable Lock lock_;
+    T value_{};
 };
 
 template <class T, Rank R>

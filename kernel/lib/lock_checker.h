@@ -17,8 +17,8 @@ enum class LockOrder : std::uint8_t { Ranked, SameRankByAddress, Try };
 
 namespace lock_checker {
 
-// Panics with the names of both locks when the order is violated, when a sleeping lock is wanted under a spinlock, or when
-// the thread already holds the lock.
+// Panics with the names of both locks when the order is violated, when a sleeping lock is wanted under a spinlock, or
+// when the thread already holds the lock.
 void check_acquire(const void* lock, Rank rank, LockKind kind, LockOrder order);
 void note_acquired(const void* lock, Rank rank, LockKind kind);
 // Panics if the thread does not hold the lock. Locks may be released in any order.
@@ -32,34 +32,34 @@ void check_may_block();
 inline void lock_check_acquire([[maybe_unused]] const void* lock, [[maybe_unused]] Rank rank,
                                [[maybe_unused]] LockKind kind, [[maybe_unused]] LockOrder order) {
 #if KPIO_LOCK_CHECK
-  lock_checker::check_acquire(lock, rank, kind, order);
+    lock_checker::check_acquire(lock, rank, kind, order);
 #endif
 }
 
 inline void lock_check_acquired([[maybe_unused]] const void* lock, [[maybe_unused]] Rank rank,
                                 [[maybe_unused]] LockKind kind) {
 #if KPIO_LOCK_CHECK
-  lock_checker::note_acquired(lock, rank, kind);
+    lock_checker::note_acquired(lock, rank, kind);
 #endif
 }
 
 inline void lock_check_released([[maybe_unused]] const void* lock, [[maybe_unused]] Rank rank) {
 #if KPIO_LOCK_CHECK
-  lock_checker::note_released(lock, rank);
+    lock_checker::note_released(lock, rank);
 #endif
 }
 
 // For places that must not hold any lock: a call to a pager, the return to user mode.
 inline void assert_no_locks_held() {
 #if KPIO_LOCK_CHECK
-  lock_checker::check_no_locks_held();
+    lock_checker::check_no_locks_held();
 #endif
 }
 
 // For places that block or may block: sleeping locks may be held, spinlocks not.
 inline void assert_may_block() {
 #if KPIO_LOCK_CHECK
-  lock_checker::check_may_block();
+    lock_checker::check_may_block();
 #endif
 }
 

@@ -13,76 +13,76 @@ namespace kernel {
 
 // The rankless part of Mutex. Uncontended, both operations are one compare-and-swap.
 class MutexCore : NonCopyable {
- public:
-  void lock() {
-    std::uintptr_t expected = kFree;
-    if (!state_.compare_exchange_strong(expected, self(), std::memory_order_acquire, std::memory_order_relaxed))
-        [[unlikely]] {
-      lock_slow();
+public:
+    void lock() {
+        std::uintptr_t expected = kFree;
+        if (!state_.compare_exchange_strong(expected, self(), std::memory_order_acquire, std::memory_order_relaxed))
+            [[unlikely]] {
+            lock_slow();
+        }
     }
-  }
-  [[nodiscard]] bool try_lock() {
-    std::uintptr_t expected = kFree;
-    return state_.compare_exchange_strong(expected, self(), std::memory_order_acquire, std::memory_order_relaxed);
-  }
-  void unlock() {
-    std::uintptr_t expected = self();
-    if (!state_.compare_exchange_strong(expected, kFree, std::memory_order_release, std::memory_order_relaxed))
-        [[unlikely]] {
-      unlock_slow();
+    [[nodiscard]] bool try_lock() {
+        std::uintptr_t expected = kFree;
+        return state_.compare_exchange_strong(expected, self(), std::memory_order_acquire, std::memory_order_relaxed);
     }
-  }
+    void unlock() {
+        std::uintptr_t expected = self();
+        if (!state_.compare_exchange_strong(expected, kFree, std::memory_order_release, std::memory_order_relaxed))
+            [[unlikely]] {
+            unlock_slow();
+        }
+    }
 
-  // Who holds it (null: nobody). Stale at once unless the caller holds waiters().flag() or is the owner.
-  LockContext* owner() const;
-  bool held_by_current() const { return (state_.load(std::memory_order_relaxed) & ~kContended) == self(); }
-  WaitList& waiters() { return waiters_; }
+    // Who holds it (null: nobody). Stale at once unless the caller holds waiters().flag() or is the owner.
+    LockContext* owner() const;
+    bool held_by_current() const { return (state_.load(std::memory_order_relaxed) & ~kContended) == self(); }
+    WaitList& waiters() { return waiters_; }
 
- private:
-  static constexpr std::uintptr_t kFree = 0;
-  static constexpr std::uintptr_t kContended = 1;
+private:
+    static constexpr std::uintptr_t kFree = 0;
+    static constexpr std::uintptr_t kContended = 1;
 
-  static std::uintptr_t self();
-  void lock_slow();
-  void unlock_slow();
+    static std::uintptr_t self();
+    void lock_slow();
+    void unlock_slow();
 
-  // The owner's LockContext, with kContended if the owner has to wake a waiter when it unlocks. Always true while threads are
-  // on the list: the bit is set, or a thread taken off the list is about to try again and will set it.
-  std::atomic<std::uintptr_t> state_ = kFree;
-  WaitList waiters_;
+    // The owner's LockContext, with kContended if the owner has to wake a waiter when it unlocks. Always true while
+    // threads are on the list: the bit is set, or a thread taken off the list is about to try again and will set it.
+    std::atomic<std::uintptr_t> state_ = kFree;
+    WaitList waiters_;
 };
 
 // Sleeping lock. lock() may block, without regard to signals. Not recursive; unlocked by the thread that locked it.
 template <Rank R>
 class KPIO_CAPABILITY("mutex") Mutex : NonCopyable {
- public:
-  static constexpr Rank kRank = R;
-  static constexpr LockKind kKind = LockKind::Sleeping;
+public:
+    static constexpr Rank kRank = R;
+    static constexpr LockKind kKind = LockKind::Sleeping;
 
-  void lock(LockOrder order = LockOrder::Ranked) KPIO_ACQUIRE() {
-    lock_check_acquire(this, R, kKind, order);
-    core_.lock();
-    lock_check_acquired(this, R, kKind);
-  }
-  // Never blocks.
-  [[nodiscard]] bool try_lock() KPIO_TRY_ACQUIRE(true) {
-    lock_check_acquire(this, R, kKind, LockOrder::Try);
-    if (!core_.try_lock()) {
-      return false;
+    void lock(LockOrder order = LockOrder::Ranked) KPIO_ACQUIRE() {
+        lock_check_acquire(this, R, kKind, order);
+        core_.lock();
+        lock_check_acquired(this, R, kKind);
     }
-    lock_check_acquired(this, R, kKind);
-    return true;
-  }
-  void unlock() KPIO_RELEASE() {
-    lock_check_released(this, R);
-    core_.unlock();
-  }
-  bool held_by_current() const { return core_.held_by_current(); }
-  void assert_held() const KPIO_ASSERT_CAPABILITY(this) { KASSERT(core_.held_by_current()); }
-  MutexCore& core() { return core_; }
+    // Never blocks.
+    [[nodiscard]] bool try_lock() KPIO_TRY_ACQUIRE(true) {
+        lock_check_acquire(this, R, kKind, LockOrder::Try);
+        if (!core_.try_lock()) {
+            return false;
+        }
+        lock_check_acquired(this, R, kKind);
+        return true;
+    }
+    void unlock() KPIO_RELEASE() {
+        lock_check_released(this, R);
+        core_.unlock();
+    }
+    bool held_by_current() const { return core_.held_by_current(); }
+    void assert_held() const KPIO_ASSERT_CAPABILITY(this) { KASSERT(core_.held_by_current()); }
+    MutexCore& core() { return core_; }
 
- private:
-  MutexCore core_;
+private:
+    MutexCore core_;
 };
 
 }  // namespace kernel

@@ -11,7 +11,8 @@ if(stub_sources AND TARGET kernel_platform_hosted)
     set_property(TARGET kpio_stub PROPERTY LINK_OPTIONS "")
     target_include_directories(kpio_stub PRIVATE
         ${CMAKE_SOURCE_DIR}/kernel ${CMAKE_SOURCE_DIR}/kernel/platform/include)
-    target_compile_options(kpio_stub PRIVATE -fno-pic -fno-pie $<$<COMPILE_LANGUAGE:CXX>:
+    # Position-independent code reaches itself at whatever address the linker script chooses.
+    target_compile_options(kpio_stub PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-fpie -fvisibility=hidden
         -std=c++23 -ffreestanding -fno-exceptions -fno-rtti -fno-threadsafe-statics -fno-strict-aliasing
         -fno-stack-protector -fcf-protection=none -mno-red-zone -mno-sse -mno-mmx
         -fno-asynchronous-unwind-tables -fno-unwind-tables>)

@@ -75,15 +75,21 @@ list(TRANSFORM system_names PREPEND ${CMAKE_BINARY_DIR}/tests/system/ OUTPUT_VAR
 list(JOIN system_paths "\n" system_list)
 file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/tests/system/list.txt CONTENT "${system_list}\n" @ONLY)
 
-# Attacks are judged from outside: tests/hostile/NAME.sh drives, if there is one, and is given the kernel and the program.
-kpio_guest_support(tests/hostile)
-file(GLOB hostile_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/hostile/*.cc)
-list(FILTER hostile_sources EXCLUDE REGEX "_test\\.cc$")
-foreach(source IN LISTS hostile_sources)
-    kpio_guest_program(target ${source} tests/hostile)
+# Programs that a driver beside them runs: attacks are judged from outside, the fuzzer is bounded, benchmarks compare.
+# The fuzzer reads the kernel's table of system calls.
+foreach(folder tests/hostile tests/fuzz tests/stress bench)
+    kpio_guest_support(${folder})
+    file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.cc)
+    list(FILTER sources EXCLUDE REGEX "_test\\.cc$")
+    foreach(source IN LISTS sources)
+        kpio_guest_program(target ${source} ${folder})
+        if(folder STREQUAL "tests/fuzz")
+            target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR}/kernel)
+        endif()
+    endforeach()
 endforeach()
 
-# Shell drivers of a folder, each a test that is called with the build folder; $KPIO is the command to test.
+# FOLDER/NAME.sh is test LABEL.NAME. It is given the build folder; the environment has KPIO, the command to test.
 function(kpio_script_tests folder label timeout)
     file(GLOB scripts CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.sh)
     foreach(script IN LISTS scripts)
@@ -96,5 +102,9 @@ endfunction()
 if(TARGET kpio)
     kpio_script_tests(tests/hostile hostile 300)
     kpio_script_tests(tests/cli cli 120)
-    kpio_script_tests(tests/demo demo 120)
+    kpio_script_tests(tests/fuzz fuzz 300)
+    kpio_script_tests(tests/stress stress 300)
+    kpio_script_tests(tests/boot qemu 600)
+    add_test(NAME demo COMMAND ${CMAKE_SOURCE_DIR}/scripts/demo)
+    set_tests_properties(demo PROPERTIES LABELS demo TIMEOUT 120)
 endif()

@@ -204,10 +204,16 @@ private:
     void check_raw(std::size_t index, std::string_view word) {
         if (!is_bottom()) {
             complain(index, std::string(word) + " belongs in kernel/platform or kernel/lib");
-        } else if (!is_explained(index)) {
+        } else if (!binds_register(index) && !is_explained(index)) {
             complain(index, std::string(word) + " needs a // SAFETY: comment at most " +
                                 std::to_string(kSafetyDistanceLines) + " lines above");
         }
+    }
+
+    // `register long r10 asm("r10")` does nothing without the asm statement after it, which has its own comment.
+    bool binds_register(std::size_t index) const {
+        const auto words = identifiers(lines_[index].code);
+        return !words.empty() && words[0] == "register";
     }
 
     // A comment of several lines counts from its last line.

@@ -96,6 +96,7 @@ TEST(Checker, RawCodeOnlyAtTheBottom) {
               "3: reinterpret_cast belongs in kernel/platform or kernel/lib");
     EXPECT_EQ(only(check("kernel/platform/x86_64/a.cc", "void f() { asm volatile(\"hlt\"); }\n")),
               "2: asm needs a // SAFETY: comment at most 4 lines above");
+    EXPECT_EQ(check("kernel/platform/x86_64/a.cc", "register long r8 asm(\"r8\") = 1;\n").violations.size(), 0U);
     EXPECT_EQ(check("kernel/lib/a.S", "nop\n").violations.size(), 1U);
     EXPECT_EQ(check("kernel/platform/x86_64/a.S", "nop\n").violations.size(), 0U);
 }

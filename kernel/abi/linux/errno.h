@@ -1,18 +1,138 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #pragma once
 
-// Linux error numbers, include/uapi/asm-generic/errno{-base,}.h.
-namespace kernel::abi {
-
-enum Errno : int {
-    kEPERM = 1, kENOENT = 2, kESRCH = 3, kEINTR = 4, kEIO = 5, kENXIO = 6, kE2BIG = 7, kENOEXEC = 8, kEBADF = 9,
-    kECHILD = 10, kEAGAIN = 11, kENOMEM = 12, kEACCES = 13, kEFAULT = 14, kENOTBLK = 15, kEBUSY = 16, kEEXIST = 17,
-    kEXDEV = 18, kENODEV = 19, kENOTDIR = 20, kEISDIR = 21, kEINVAL = 22, kENFILE = 23, kEMFILE = 24, kENOTTY = 25,
-    kETXTBSY = 26, kEFBIG = 27, kENOSPC = 28, kESPIPE = 29, kEROFS = 30, kEMLINK = 31, kEPIPE = 32, kEDOM = 33,
-    kERANGE = 34, kEDEADLK = 35, kENAMETOOLONG = 36, kENOLCK = 37, kENOSYS = 38, kENOTEMPTY = 39, kELOOP = 40,
-    kENODATA = 61, kEBADMSG = 74, kEOVERFLOW = 75, kELIBBAD = 80, kENOTSOCK = 88, kEOPNOTSUPP = 95,
-    kEAFNOSUPPORT = 97, kETIMEDOUT = 110, kESTALE = 116, kEDQUOT = 122, kECANCELED = 125, kEOWNERDEAD = 130,
-    kENOTRECOVERABLE = 131,
-};
-
-}  // namespace kernel::abi
+// Linux error numbers, include/uapi/asm-generic/errno{-base,}.h: X(kernel error, number, name).
+// clang-format off
+#define KPIO_LINUX_ERRNOS(X) \
+    X(NotPermitted, 1, EPERM) \
+    X(NotFound, 2, ENOENT) \
+    X(NoSuchProcess, 3, ESRCH) \
+    X(Interrupted, 4, EINTR) \
+    X(Io, 5, EIO) \
+    X(NoDevice, 6, ENXIO) \
+    X(ArgumentListTooLong, 7, E2BIG) \
+    X(NotExecutable, 8, ENOEXEC) \
+    X(BadHandle, 9, EBADF) \
+    X(NoChild, 10, ECHILD) \
+    X(WouldBlock, 11, EAGAIN) \
+    X(NoMemory, 12, ENOMEM) \
+    X(AccessDenied, 13, EACCES) \
+    X(BadAddress, 14, EFAULT) \
+    X(NotBlockDevice, 15, ENOTBLK) \
+    X(Busy, 16, EBUSY) \
+    X(Exists, 17, EEXIST) \
+    X(CrossDevice, 18, EXDEV) \
+    X(NotSupportedByDevice, 19, ENODEV) \
+    X(NotDirectory, 20, ENOTDIR) \
+    X(IsDirectory, 21, EISDIR) \
+    X(InvalidArgument, 22, EINVAL) \
+    X(FileTableFull, 23, ENFILE) \
+    X(TooManyHandles, 24, EMFILE) \
+    X(NotTerminal, 25, ENOTTY) \
+    X(TextBusy, 26, ETXTBSY) \
+    X(FileTooLarge, 27, EFBIG) \
+    X(NoSpace, 28, ENOSPC) \
+    X(IllegalSeek, 29, ESPIPE) \
+    X(ReadOnly, 30, EROFS) \
+    X(TooManyLinks, 31, EMLINK) \
+    X(BrokenPipe, 32, EPIPE) \
+    X(DomainError, 33, EDOM) \
+    X(OutOfRange, 34, ERANGE) \
+    X(Deadlock, 35, EDEADLOCK) \
+    X(NameTooLong, 36, ENAMETOOLONG) \
+    X(NoLock, 37, ENOLCK) \
+    X(NotImplemented, 38, ENOSYS) \
+    X(NotEmpty, 39, ENOTEMPTY) \
+    X(SymlinkLoop, 40, ELOOP) \
+    X(NoMessage, 42, ENOMSG) \
+    X(IdentifierRemoved, 43, EIDRM) \
+    X(ChannelOutOfRange, 44, ECHRNG) \
+    X(Level2NotSynchronized, 45, EL2NSYNC) \
+    X(Level3Halted, 46, EL3HLT) \
+    X(Level3Reset, 47, EL3RST) \
+    X(LinkOutOfRange, 48, ELNRNG) \
+    X(ProtocolNotAttached, 49, EUNATCH) \
+    X(NoCsiStructure, 50, ENOCSI) \
+    X(Level2Halted, 51, EL2HLT) \
+    X(BadExchange, 52, EBADE) \
+    X(BadRequestDescriptor, 53, EBADR) \
+    X(ExchangeFull, 54, EXFULL) \
+    X(NoAnode, 55, ENOANO) \
+    X(BadRequestCode, 56, EBADRQC) \
+    X(BadSlot, 57, EBADSLT) \
+    X(BadFontFile, 59, EBFONT) \
+    X(NotStream, 60, ENOSTR) \
+    X(NoAttribute, 61, ENODATA) \
+    X(TimerExpired, 62, ETIME) \
+    X(NoStreamResources, 63, ENOSR) \
+    X(NotOnNetwork, 64, ENONET) \
+    X(PackageNotInstalled, 65, ENOPKG) \
+    X(RemoteObject, 66, EREMOTE) \
+    X(LinkSevered, 67, ENOLINK) \
+    X(AdvertiseError, 68, EADV) \
+    X(RemoteMountError, 69, ESRMNT) \
+    X(CommunicationError, 70, ECOMM) \
+    X(ProtocolError, 71, EPROTO) \
+    X(MultihopAttempted, 72, EMULTIHOP) \
+    X(RemoteFileSharing, 73, EDOTDOT) \
+    X(BadMessage, 74, EBADMSG) \
+    X(Overflow, 75, EOVERFLOW) \
+    X(NameNotUnique, 76, ENOTUNIQ) \
+    X(HandleInBadState, 77, EBADFD) \
+    X(RemoteAddressChanged, 78, EREMCHG) \
+    X(LibraryInaccessible, 79, ELIBACC) \
+    X(BadLibrary, 80, ELIBBAD) \
+    X(LibrarySectionCorrupt, 81, ELIBSCN) \
+    X(TooManyLibraries, 82, ELIBMAX) \
+    X(LibraryNotExecutable, 83, ELIBEXEC) \
+    X(IllegalByteSequence, 84, EILSEQ) \
+    X(ShouldRestart, 85, ERESTART) \
+    X(StreamsPipe, 86, ESTRPIPE) \
+    X(TooManyUsers, 87, EUSERS) \
+    X(NotSocket, 88, ENOTSOCK) \
+    X(DestinationRequired, 89, EDESTADDRREQ) \
+    X(MessageTooLong, 90, EMSGSIZE) \
+    X(WrongProtocolType, 91, EPROTOTYPE) \
+    X(ProtocolOptionUnavailable, 92, ENOPROTOOPT) \
+    X(ProtocolUnsupported, 93, EPROTONOSUPPORT) \
+    X(SocketTypeUnsupported, 94, ESOCKTNOSUPPORT) \
+    X(NotSupported, 95, ENOTSUP) \
+    X(ProtocolFamilyUnsupported, 96, EPFNOSUPPORT) \
+    X(AddressFamilyUnsupported, 97, EAFNOSUPPORT) \
+    X(AddressInUse, 98, EADDRINUSE) \
+    X(AddressNotAvailable, 99, EADDRNOTAVAIL) \
+    X(NetworkDown, 100, ENETDOWN) \
+    X(NetworkUnreachable, 101, ENETUNREACH) \
+    X(NetworkReset, 102, ENETRESET) \
+    X(ConnectionAborted, 103, ECONNABORTED) \
+    X(ConnectionReset, 104, ECONNRESET) \
+    X(NoBufferSpace, 105, ENOBUFS) \
+    X(AlreadyConnected, 106, EISCONN) \
+    X(NotConnected, 107, ENOTCONN) \
+    X(EndpointShutDown, 108, ESHUTDOWN) \
+    X(TooManyReferences, 109, ETOOMANYREFS) \
+    X(TimedOut, 110, ETIMEDOUT) \
+    X(ConnectionRefused, 111, ECONNREFUSED) \
+    X(HostDown, 112, EHOSTDOWN) \
+    X(HostUnreachable, 113, EHOSTUNREACH) \
+    X(AlreadyInProgress, 114, EALREADY) \
+    X(InProgress, 115, EINPROGRESS) \
+    X(StaleHandle, 116, ESTALE) \
+    X(NeedsCleaning, 117, EUCLEAN) \
+    X(NotNamedTypeFile, 118, ENOTNAM) \
+    X(NoSemaphores, 119, ENAVAIL) \
+    X(IsNamedTypeFile, 120, EISNAM) \
+    X(RemoteIo, 121, EREMOTEIO) \
+    X(QuotaExceeded, 122, EDQUOT) \
+    X(NoMedium, 123, ENOMEDIUM) \
+    X(WrongMediumType, 124, EMEDIUMTYPE) \
+    X(Canceled, 125, ECANCELED) \
+    X(NoKey, 126, ENOKEY) \
+    X(KeyExpired, 127, EKEYEXPIRED) \
+    X(KeyRevoked, 128, EKEYREVOKED) \
+    X(KeyRejected, 129, EKEYREJECTED) \
+    X(OwnerDied, 130, EOWNERDEAD) \
+    X(NotRecoverable, 131, ENOTRECOVERABLE) \
+    X(RadioKilled, 132, ERFKILL) \
+    X(HardwarePoison, 133, EHWPOISON)
+// clang-format on

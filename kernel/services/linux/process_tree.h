@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#pragma once
+#include "abi/linux/signal.h"
+#include "lib/result.h"
+#include "services/linux/process.h"
+#include "services/linux/task.h"
+
+// All processes and tasks: ids, parents and children, groups and sessions, states. One spinlock (Rank::Process) guards the tree;
+// nothing under it blocks or touches user memory. Processes that lose their parent go to the reaper (pid 1), which is the
+// kernel's own and collects them at once.
+namespace kernel::linux_abi::process_tree {
+
+inline constexpr int kReaperPid = 1;
+inline constexpr int kFirstPid = 2;
+inline constexpr int kMaxPid = 4194304;
+
+// Call once at boot. `max_tasks` bounds the tasks of the whole system.
+Result<> initialize(unsigned max_tasks);
+
+// A fresh id for a process or task. Errors: WouldBlock (limit of tasks reached; logged once), NoMemory.
+Result<int> reserve_id();
+void release_id(int id);
+
+// Makes a task (and the process when it is its first) visible. `parent` null: a child of the reaper.
+// Errors: NoMemory; RestartAlways when the parent process is ending (the caller will never see it).
+Result<> add_process(Process* parent, Process& process, Task& first, int exit_signal);
+Result<> add_task(Task& task);
+
+RefPtr<Process> find_process(int pid);
+RefPtr<Task> find_task(int tid);
+// The first process whose pid is at least `pid`, and the first task of a process with at least that tid; for /proc.
+RefPtr<Process> next_process(int pid);
+RefPtr<Task> next_task(const Process& process, int tid);
+// Any live task of the process; null when it is a zombie.
+RefPtr<Task> any_task(Process& process);
+unsigned process_count();
+unsigned task_count();
+
+// Tells every task of the process to end with this wait status (first caller wins). From any thread.
+void begin_group_exit(Process& process, int wait_status);
+bool is_exiting(Process& process);
+// The calling task leaves; the last one of a process turns it into a zombie, hands its children to the reaper and tells the
+// parent. Nothing of the task may be used by others afterwards.
+void leave(Task& task);
+// execve with several threads: ends all others and waits for that. The caller takes over the process's id if it is not the leader.
+// Errors: RestartAlways (another exec or an exit was first).
+Result<> become_only_task(Task& task);
+
+// Stop and continue. stop_process: each task stops on its way to user mode.
+void stop_process(Process& process, int signal);
+void continue_process(Process& process);
+bool is_stopped(Process& process);
+ProcessState state_of(Process& process);
+
+struct WaitSelector {
+    abi::WaitIdType type = abi::kPAll;
+    int id = 0;
+    std::uint32_t options = 0;  // WEXITED, WSTOPPED, WCONTINUED, WNOWAIT
+};
+struct WaitedChild {
+    int pid = 0;
+    std::uint32_t uid = 0;
+    int status = 0;   // wait status word
+    int code = 0;     // CLD_*
+    CpuUsage usage;
+};
+// Takes one matching child's state change without blocking; nothing when there are children but none with news.
+// Errors: NoChild.
+Result<std::optional<WaitedChild>> take_child_event(Process& parent, const WaitSelector& selector);
+
+int parent_pid(Process& process);
+int group_of(Process& process);
+int session_of(Process& process);
+RefPtr<Session> session(Process& process);
+// setpgid(2), setsid(2) with their errors.
+Result<> set_group(Process& caller, int pid, int group);
+Result<int> start_session(Process& process);
+bool group_exists_in_session(int group, int session);
+// POSIX "orphaned process group": nobody in the session outside of the group is a parent of a member.
+bool is_orphaned_group(int group);
+void mark_executed(Process& process);
+
+CpuUsage usage_of(Process& process);
+CpuUsage children_usage_of(Process& process);
+
+// Calls visit for each live process of a group (or of all: group 0) without the tree's lock held; stops at false.
+template <class Visitor>
+void for_each_in_group(int group, Visitor visit) {
+    for (RefPtr<Process> p = next_process(kFirstPid); p; p = next_process(p->pid() + 1))
+        if ((group == 0 || group_of(*p) == group) && !visit(*p)) return;
+}
+
+}  // namespace kernel::linux_abi::process_tree

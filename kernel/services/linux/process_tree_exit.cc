@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// How tasks and processes leave the tree, and how parents learn of it: exit(2), wait(2).
+#include <utility>
+
+#include "lib/vector.h"
+#include "services/linux/process_tree_state.h"
+#include "services/linux/signals.h"
+
+namespace kernel::linux_abi::process_tree {
+namespace {
+
+std::uint64_t key(int id) { return static_cast<std::uint64_t>(id); }
+
+int child_code(int wait_status) {
+    if ((wait_status & 0x7f) == 0) return abi::kCldExited;
+    return (wait_status & 0x80) != 0 ? abi::kCldDumped : abi::kCldKilled;
+}
+
+int child_status(int wait_status) {
+    return (wait_status & 0x7f) == 0 ? (wait_status >> 8) & 0xff : wait_status & 0x7f;
+}
+
+// Takes a zombie out of the tree. The returned reference is dropped outside of the lock.
+RefPtr<Process> remove_zombie(Tree& t, Process& process) {
+    ProcessLinks& links = process.links();
+    if (links.parent != nullptr) {
+        CpuUsage& sum = links.parent->links().children_usage;
+        sum.add(links.own_usage);
+        sum.add(links.children_usage);
+        links.parent->links().children.remove(process);
+        links.parent = nullptr;
+    }
+    links.session.reset();
+    t.processes.erase(key(process.pid()));
+    return RefPtr<Process>::adopt(process);
+}
+
+// What leave() finds out under the lock and does after it.
+struct Departure {
+    RefPtr<Process> parent;
+    RefPtr<Process> removed;
+    bool process_ended = false;
+    int exit_signal = 0;
+    int wait_status = 0;
+    int group = 0;
+};
+
+bool parent_does_not_wait(Tree& t, Process& parent) {
+    if (&parent == t.reaper.get()) return true;
+    const RefPtr<SignalActions> actions = parent.actions();
+    const abi::Sigaction action = actions->get(abi::kSigchld);
+    return action.handler == abi::kSigIgn || (action.flags & abi::kSaNocldwait) != 0;
+}
+
+// The reaper collects its zombies at once; others wait for it to.
+void adopt_children(Tree& t, Process& process, RefPtr<Process>* removed) {
+    ProcessLinks& links = process.links();
+    while (Process* child = links.children.pop_front()) {
+        child->links().parent = t.reaper.get();
+        t.reaper->links().children.push_back(*child);
+        child->links().exit_signal = abi::kSigchld;
+        if (child->links().state == ProcessState::Zombie) {
+            // Chained through the reference itself: at most one object is freed under the lock at a time is avoided by
+            // keeping them alive until the caller drops them.
+            RefPtr<Process> zombie = remove_zombie(t, *child);
+            zombie->set_next_removed(std::move(*removed));
+            *removed = std::move(zombie);
+        }
+    }
+}
+
+Departure depart(Tree& t, Task& task, RefPtr<Process>* removed) {
+    Departure result;
+    Process& process = task.process();
+    ProcessLinks& links = process.links();
+    links.own_usage.add(task.usage());
+    links.tasks.remove(task);
+    --links.task_count;
+    --t.task_count;
+    t.tasks.erase(key(task.tid()));
+    if (!links.exiting && task.tid() == process.pid()) links.wait_status = exit_status_word(task.exit_code());
+    if (links.task_count != 0) return result;
+
+    result.process_ended = true;
+    links.exiting = true;
+    links.state = ProcessState::Zombie;
+    result.parent = RefPtr<Process>(*links.parent);
+    result.exit_signal = links.exit_signal;
+    result.wait_status = links.wait_status;
+    result.group = links.group_id;
+    adopt_children(t, process, removed);
+    if (parent_does_not_wait(t, *links.parent) && links.exit_signal == abi::kSigchld)
+        result.removed = remove_zombie(t, process);
+    return result;
+}
+
+bool has_stopped_member(int group) {
+    bool stopped = false;
+    for_each_in_group(group, [&](Process& process) {
+        stopped = stopped || is_stopped(process);
+        return !stopped;
+    });
+    return stopped;
+}
+
+// POSIX: a group that becomes orphaned while members are stopped gets SIGHUP and SIGCONT.
+void hang_up_if_newly_orphaned(int group) {
+    if (group <= kReaperPid || !is_orphaned_group(group) || !has_stopped_member(group)) return;
+    (void)send_to_group(group, kernel_signal(abi::kSighup), nullptr);
+    (void)send_to_group(group, kernel_signal(abi::kSigcont), nullptr);
+}
+
+bool matches(Process& child, const Process& parent, const WaitSelector& selector) {
+    const ProcessLinks& links = child.links();
+    const bool is_clone = links.exit_signal != abi::kSigchld;
+    if ((selector.options & abi::kWall) == 0 && is_clone != ((selector.options & abi::kWclone) != 0)) return false;
+    switch (selector.type) {
+        case abi::kPPid:
+            return child.pid() == selector.id;
+        case abi::kPPgid:
+            return links.group_id == (selector.id == 0 ? const_cast<Process&>(parent).links().group_id : selector.id);
+        default:
+            return true;
+    }
+}
+
+std::optional<WaitedChild> news_of(Process& child, std::uint32_t options) {
+    ProcessLinks& links = child.links();
+    WaitedChild result;
+    result.pid = child.pid();
+    result.usage = links.own_usage;
+    result.usage.add(links.children_usage);
+    if (links.state == ProcessState::Zombie && (options & abi::kWexited) != 0) {
+        result.status = links.wait_status;
+        result.code = child_code(links.wait_status);
+        return result;
+    }
+    if (links.state == ProcessState::Stopped && links.stop_unreported && (options & abi::kWstopped) != 0) {
+        if ((options & abi::kWnowait) == 0) links.stop_unreported = false;
+        result.status = stop_status_word(links.stop_signal);
+        result.code = abi::kCldStopped;
+        return result;
+    }
+    if (links.continue_unreported && links.state == ProcessState::Running && (options & abi::kWcontinued) != 0) {
+        if ((options & abi::kWnowait) == 0) links.continue_unreported = false;
+        result.status = kContinuedStatusWord;
+        result.code = abi::kCldContinued;
+        return result;
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+void notify_parent(Process& parent, Process& child, int code, int status) {
+    const RefPtr<SignalActions> actions = parent.actions();
+    const abi::Sigaction action = actions->get(abi::kSigchld);
+    const bool about_stop = code == abi::kCldStopped || code == abi::kCldContinued;
+    if (!(about_stop && (action.flags & abi::kSaNocldstop) != 0)) {
+        abi::Siginfo info{};
+        info.signal = abi::kSigchld;
+        info.code = code;
+        info.child.pid = child.pid();
+        info.child.uid = child.last_uid();
+        info.child.status = status;
+        const CpuUsage usage = usage_of(child);
+        constexpr std::uint64_t kTickNs = 1'000'000'000 / abi::kClockTicksPerSecond;
+        info.child.utime = static_cast<std::int64_t>(usage.user_ns / kTickNs);
+        info.child.stime = static_cast<std::int64_t>(usage.system_ns / kTickNs);
+        (void)send_to_process(parent, info);
+    }
+    parent.child_event().wake_all();
+}
+
+void leave(Task& task) {
+    RefPtr<Process> process(task.process());
+    process->set_last_uid(task.credentials()->values().user_real);
+    RefPtr<Process> removed_children;
+    const Departure departure = tree.with([&](Tree& t) { return depart(t, task, &removed_children); });
+    // The tree's reference.
+    RefPtr<Task>::adopt(task).reset();
+    process->task_event().wake_all();
+    if (!departure.process_ended) return;
+
+    for (RefPtr<Process> child = next_process(kFirstPid); child; child = next_process(child->pid() + 1)) {
+        const int death_signal = child->parent_death_signal().load();
+        if (death_signal != 0 && child->take_parent_death(*process)) (void)send_to_process(*child, kernel_signal(death_signal));
+    }
+    hang_up_if_newly_orphaned(departure.group);
+    if (departure.exit_signal == abi::kSigchld) {
+        notify_parent(*departure.parent, *process, child_code(departure.wait_status), child_status(departure.wait_status));
+    } else {
+        if (departure.exit_signal != 0) (void)send_to_process(*departure.parent, kernel_signal(departure.exit_signal));
+        departure.parent->child_event().wake_all();
+    }
+}
+
+Result<std::optional<WaitedChild>> take_child_event(Process& parent, const WaitSelector& selector) {
+    RefPtr<Process> removed;
+    return tree.with([&](Tree& t) -> Result<std::optional<WaitedChild>> {
+        bool candidates = false;
+        for (Process& child : parent.links().children) {
+            if (!matches(child, parent, selector)) continue;
+            candidates = true;
+            std::optional<WaitedChild> news = news_of(child, selector.options);
+            if (!news) continue;
+            news->uid = child.last_uid();
+            if (child.links().state == ProcessState::Zombie && (selector.options & abi::kWnowait) == 0)
+                removed = remove_zombie(t, child);
+            return news;
+        }
+        if (!candidates) return Error::NoChild;
+        return std::optional<WaitedChild>();
+    });
+}
+
+}  // namespace kernel::linux_abi::process_tree

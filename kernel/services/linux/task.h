@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#pragma once
+#include <atomic>
+#include <optional>
+
+#include "abi/linux/process.h"
+#include "abi/linux/signal.h"
+#include "core/mm/address_space.h"
+#include "core/object/handle_table.h"
+#include "core/object/object.h"
+#include "core/sched/thread.h"
+#include "lib/guarded.h"
+#include "lib/list.h"
+#include "lib/string.h"
+#include "platform/user_context.h"
+#include "services/linux/fs_context.h"
+#include "services/linux/signal_state.h"
+#include "services/security/credentials.h"
+
+namespace kernel::linux_abi {
+
+class Process;
+
+// What a new task starts from.
+struct TaskParts {
+    RefPtr<Process> process;
+    RefPtr<mm::AddressSpace> space;
+    RefPtr<object::HandleTable> handles;
+    RefPtr<FsContext> fs;
+    RefPtr<security::Credentials> credentials;
+    OwnPtr<platform::UserContext> context;
+};
+
+inline constexpr std::size_t kTaskNameBytes = 16;  // with the terminating zero, prctl(2)
+using TaskName = std::array<char, kTaskNameBytes>;
+
+// A Linux thread: the user half (context), the kernel half (a sched::Thread that runs run()), and what Linux keeps for each
+// thread. Functions are for the task's own thread unless they say otherwise.
+class Task final : public object::Object {
+  public:
+    static Result<RefPtr<Task>> create(int tid, TaskParts parts);
+    object::ObjectType type() const override { return object::ObjectType::Thread; }
+    // The task that executes the caller; only on a kernel thread that belongs to one.
+    static Task& current();
+
+    // Makes the kernel half run. The task must be in the process tree.
+    void start();
+
+    int tid() const { return tid_; }
+    Process& process() const { return *process_; }
+    mm::AddressSpace& space() const { return *space_; }
+    platform::UserContext& context() const { return *context_; }
+    sched::Thread& thread() const { return *thread_; }
+    object::HandleTable& handles() const { return *handles_; }
+    FsContext& fs() const { return *fs_; }
+    // From any thread.
+    RefPtr<security::Credentials> credentials() const;
+    RefPtr<object::HandleTable> shared_handles() const;
+    RefPtr<FsContext> shared_fs() const;
+    void set_credentials(RefPtr<security::Credentials> credentials);
+    void set_handles(RefPtr<object::HandleTable> handles);
+    // execve: the new program.
+    void replace_program(RefPtr<mm::AddressSpace> space, OwnPtr<platform::UserContext> context);
+
+    // Any thread.
+    TaskName name() const;
+    void set_name(std::string_view name);
+
+    // Signals. The mask is written by the task alone and read by senders.
+    abi::SignalMask blocked() const { return blocked_.load(std::memory_order_acquire); }
+    void set_blocked(abi::SignalMask mask);
+    // ppoll, pselect, sigsuspend: a mask for the duration of the call; the old one comes back when the call ends without a
+    // handler, and else when the handler returns.
+    void set_temporary_mask(abi::SignalMask mask);
+    void restore_mask();
+    // The mask that a signal frame must save; forgets a temporary one.
+    abi::SignalMask take_mask_for_frame();
+    SpinGuarded<PendingSignals, Rank::SignalQueue>& pending() { return pending_; }
+    abi::SignalStack& signal_stack() { return signal_stack_; }
+    // While in sigtimedwait: the blocked signals that it takes. Any thread.
+    bool waits_for(int signal) const {
+        return (waited_signals_.load(std::memory_order_acquire) & abi::signal_bit(signal)) != 0;
+    }
+    void set_waited_signals(abi::SignalMask mask) { waited_signals_.store(mask, std::memory_order_release); }
+    bool is_on_signal_stack(std::uint64_t stack_pointer) const;
+
+    // Makes the task look at its signals and flags soon: ends an interruptible wait, or its stay in user mode. Any thread.
+    void kick();
+    // Asks the task to end at its next way out of the kernel. From any thread.
+    void request_exit();
+    bool exit_requested() const { return exit_requested_.load(std::memory_order_acquire); }
+    // exit(2): ends this thread alone.
+    void begin_exit() { exit_requested_.store(true, std::memory_order_release); }
+
+    UserPtr<std::int32_t>& clear_child_tid() { return clear_child_tid_; }
+    UserPtr<abi::RobustListHead>& robust_list() { return robust_list_; }
+    // An absolute deadline that a restarted sleep goes on with.
+    std::optional<std::uint64_t>& restart_deadline_ns() { return restart_deadline_ns_; }
+    // execve and sigreturn set the registers themselves: the dispatcher leaves rax alone.
+    void keep_registers() { keep_registers_ = true; }
+
+    // The fault or exception that raised the latest synchronous signal.
+    const platform::Trap& last_trap() const { return last_trap_; }
+
+    void count_fault() { minor_faults_.fetch_add(1, std::memory_order_relaxed); }
+    std::uint64_t minor_faults() const { return minor_faults_.load(std::memory_order_relaxed); }
+
+    // Runs user code until the task must end.
+    void run();
+    // Drops what the task shares with others, on its way out.
+    void release_resources();
+
+    ListNode process_node;  // guarded by the process tree's lock
+
+  private:
+    friend class kernel::ObjectMaker;
+    Task(int tid, TaskParts parts);
+    ~Task() override;
+    static void thread_entry(void* argument);
+    void handle_trap(const platform::Trap& trap);
+    void handle_syscall();
+    void handle_fault(const platform::Trap& trap);
+    // False when the task must end.
+    bool prepare_user_entry();
+
+    const int tid_;
+    const RefPtr<Process> process_;
+    RefPtr<mm::AddressSpace> space_;
+    OwnPtr<platform::UserContext> context_;
+    RefPtr<sched::Thread> thread_;
+    RefPtr<object::HandleTable> handles_;
+    RefPtr<FsContext> fs_;
+    RefPtr<security::Credentials> credentials_;
+    TaskName name_{};
+    // Guards the pointers above against readers on other threads; the task itself is their only writer.
+    mutable Spinlock<Rank::TaskShared> shared_lock_;
+
+    std::atomic<abi::SignalMask> blocked_ = 0;
+    std::atomic<abi::SignalMask> waited_signals_ = 0;
+    std::optional<abi::SignalMask> saved_mask_;
+    SpinGuarded<PendingSignals, Rank::SignalQueue> pending_;
+    abi::SignalStack signal_stack_{0, abi::kSsDisable, 0, 0};
+    std::atomic<bool> exit_requested_ = false;
+    std::atomic<bool> in_user_ = false;  // between the last look at the flags and the return of enter_user
+    bool keep_registers_ = false;
+    UserPtr<std::int32_t> clear_child_tid_{};
+    UserPtr<abi::RobustListHead> robust_list_{};
+    std::optional<std::uint64_t> restart_deadline_ns_;
+    std::atomic<std::uint64_t> minor_faults_ = 0;
+    platform::Trap last_trap_{};
+};
+
+}  // namespace kernel::linux_abi

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// The loop of a task between user mode and kernel: traps in, results and signals out.
+#include "core/sched/scheduler.h"
+#include "lib/log.h"
+#include "platform/clock.h"
+#include "services/linux/errno.h"
+#include "services/linux/process_tree.h"
+#include "services/linux/signals.h"
+#include "services/linux/syscalls.h"
+#include "services/linux/task.h"
+#include "services/linux/trace.h"
+
+namespace kernel::linux_abi {
+namespace {
+
+// x86 exception numbers, Intel SDM volume 3, table 6-1.
+enum Vector : std::uint8_t {
+    kDivideError = 0, kDebug = 1, kBreakpoint = 3, kOverflow = 4, kBoundRange = 5, kInvalidOpcode = 6, kDeviceNotAvailable = 7,
+    kInvalidTss = 10, kSegmentNotPresent = 11, kStackFault = 12, kGeneralProtection = 13, kX87Error = 16, kAlignmentCheck = 17, kSimdError = 19,
+};
+
+abi::Siginfo signal_of_exception(std::uint8_t vector, VirtAddr instruction) {
+    switch (vector) {
+        case kDivideError:
+            return fault_signal(abi::kSigfpe, abi::kFpeIntdiv, instruction);
+        case kDebug:
+            return fault_signal(abi::kSigtrap, abi::kTrapTrace, instruction);
+        case kBreakpoint:
+            return kernel_signal(abi::kSigtrap);
+        case kInvalidOpcode:
+            return fault_signal(abi::kSigill, abi::kIllIllopn, instruction);
+        case kX87Error:
+        case kSimdError:
+            return fault_signal(abi::kSigfpe, abi::kFpeFltinv, instruction);
+        case kAlignmentCheck:
+            return fault_signal(abi::kSigbus, abi::kBusAdraln, VirtAddr{0});
+        case kStackFault:
+        case kSegmentNotPresent:
+            return kernel_signal(abi::kSigbus);
+        default:
+            return kernel_signal(abi::kSigsegv);
+    }
+}
+
+abi::Siginfo signal_of_fault(Error error, VirtAddr address) {
+    switch (error) {
+        case Error::AccessDenied:
+            return fault_signal(abi::kSigsegv, abi::kSegvAccerr, address);
+        case Error::Io:
+            return fault_signal(abi::kSigbus, abi::kBusAdrerr, address);
+        case Error::NoMemory:
+            return kernel_signal(abi::kSigkill);
+        default:
+            return fault_signal(abi::kSigsegv, abi::kSegvMaperr, address);
+    }
+}
+
+}  // namespace
+
+void Task::run() {
+    while (prepare_user_entry()) {
+        sched::note_user_entry();
+        const platform::Trap trap = context_->enter_user();
+        sched::note_user_exit();
+        in_user_.store(false, std::memory_order_relaxed);
+        handle_trap(trap);
+    }
+}
+
+bool Task::prepare_user_entry() {
+    while (true) {
+        sched::schedule_on_trap_return();
+        thread_->clear_interrupt();
+        if (exit_requested()) return false;
+        if (process_tree::is_stopped(*process_) || has_deliverable_signal(*this)) {
+            if (deliver_signals(*this, nullptr) == Delivered::MustExit) return false;
+            continue;
+        }
+        restore_mask();
+        if (has_deliverable_signal(*this)) continue;
+        // Whoever kicks from now on sends an interrupt to this CPU; whoever did before is seen here.
+        in_user_.store(true);
+        if (!thread_->interrupt_pending()) return true;
+        in_user_.store(false, std::memory_order_relaxed);
+    }
+}
+
+void Task::handle_trap(const platform::Trap& trap) {
+    switch (trap.kind) {
+        case platform::TrapKind::Syscall:
+            handle_syscall();
+            break;
+        case platform::TrapKind::Fault:
+            handle_fault(trap);
+            break;
+        case platform::TrapKind::Exception: {
+            last_trap_ = trap;
+            const Result<platform::Registers*> registers = context_->registers();
+            force_signal(*this, signal_of_exception(trap.vector, VirtAddr{registers ? (*registers)->rip : 0}));
+            break;
+        }
+        case platform::TrapKind::BadSyscall:
+            // Only the 64-bit SYSCALL convention exists here.
+            context_->set_syscall_result(static_cast<std::uint64_t>(-static_cast<std::int64_t>(errno_of(Error::NotImplemented))));
+            break;
+        case platform::TrapKind::Interrupt:
+            break;
+        case platform::TrapKind::Dead:
+            process_tree::begin_group_exit(*process_, signal_status_word(abi::kSigkill, false));
+            begin_exit();
+            break;
+    }
+}
+
+void Task::handle_fault(const platform::Trap& trap) {
+    count_fault();
+    const Result<> handled = space_->handle_fault(trap.fault_address, trap.fault_access, (trap.error_code & 1) != 0);
+    if (handled) return;
+    last_trap_ = trap;
+    if (handled.error() == Error::NoMemory)
+        log_error("out of memory: process {} is ended (raise --memory)", process_->pid());
+    force_signal(*this, signal_of_fault(handled.error(), trap.fault_address));
+}
+
+void Task::handle_syscall() {
+    const platform::SyscallFrame frame = context_->syscall();
+    const syscall::Row* row = kSyscallTable.find(frame.number);
+    keep_registers_ = false;
+    restart_deadline_ns_.reset();
+    while (true) {
+        const TraceScope trace(*this, row, frame);
+        const Result<std::int64_t> result = syscall::dispatch(row, this, frame);
+        trace.finished(result);
+        if (keep_registers_) return;
+        if (!result && is_restart(result.error())) {
+            thread_->clear_interrupt();
+            const RestartState restart{result.error(), frame.number};
+            if (deliver_signals(*this, &restart) != Delivered::Nothing) return;
+            restore_mask();
+            continue;
+        }
+        const std::int64_t value = result ? *result : -static_cast<std::int64_t>(errno_of(result.error()));
+        context_->set_syscall_result(static_cast<std::uint64_t>(value));
+        return;
+    }
+}
+
+}  // namespace kernel::linux_abi

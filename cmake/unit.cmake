@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # Unit tests: one program per module, made of all *_test.cc in its folder, the module itself, the modules below it, and
 # tests/support. The definitions in tests/support of what lib declares and others implement (heap, park, panic, the
-# platform) are weak, so that the real ones win where a test links them.
+# platform) are weak, so that the real ones win where a test links them; of two weak ones (the heap) that of tests/support does.
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 enable_testing()
 include(GoogleTest)
@@ -62,7 +62,7 @@ foreach(folder IN LISTS tested_folders)
         if(TARGET tests_support)
             set(support tests_support)
         endif()
-        kpio_unit_test(${module}_test SOURCES ${tests} LINK kpio_kernel_test ${objects} ${support} ${archives})
+        kpio_unit_test(${module}_test SOURCES ${tests} LINK kpio_kernel_test ${support} ${objects} ${archives})
     endif()
     if(TARGET ${module})
         add_library(${module}_archive STATIC $<TARGET_OBJECTS:${module}>)

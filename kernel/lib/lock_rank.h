@@ -19,6 +19,7 @@
     X(MountTable)          \
     X(DentryCache)         \
     X(InodeStatus)         \
+    X(Graveyard)           \
     X(File)                \
     X(Pipe)                \
     X(Terminal)            \

@@ -3,8 +3,12 @@
 
 namespace kernel::platform {
 
-std::span<const std::byte> initramfs() { return {}; }
+std::span<const std::byte> initramfs() {
+    return {};
+}
 
-std::string_view boot_command_line() { return {}; }
+std::string_view boot_command_line() {
+    return {};
+}
 
 }  // namespace kernel::platform

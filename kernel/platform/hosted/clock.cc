@@ -16,7 +16,9 @@ std::uint64_t read_clock(clockid_t clock) {
 
 }  // namespace
 
-std::uint64_t host_monotonic_ns() { return read_clock(CLOCK_MONOTONIC); }
+std::uint64_t host_monotonic_ns() {
+    return read_clock(CLOCK_MONOTONIC);
+}
 
 std::uint64_t host_time_of(std::uint64_t boot_relative_ns) {
     // 2^62 ns are 146 years: such a time never comes, and adding to it could overflow.
@@ -24,14 +26,20 @@ std::uint64_t host_time_of(std::uint64_t boot_relative_ns) {
     return boot_relative_ns >= kNever ? kNoDeadline : boot_relative_ns + boot_time_ns;
 }
 
-void set_up_clock() { boot_time_ns = host_monotonic_ns(); }
+void set_up_clock() {
+    boot_time_ns = host_monotonic_ns();
+}
 
 }  // namespace kernel::platform::hosted
 
 namespace kernel::platform {
 
-std::uint64_t monotonic_ns() { return hosted::host_monotonic_ns() - hosted::boot_time_ns; }
+std::uint64_t monotonic_ns() {
+    return hosted::host_monotonic_ns() - hosted::boot_time_ns;
+}
 
-std::uint64_t realtime_ns() { return hosted::read_clock(CLOCK_REALTIME); }
+std::uint64_t realtime_ns() {
+    return hosted::read_clock(CLOCK_REALTIME);
+}
 
 }  // namespace kernel::platform

@@ -1,12 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "platform/console.h"
 
-#include <algorithm>
-#include <array>
-#include <atomic>
-#include <cerrno>
-#include <climits>
-#include <csignal>
 #include <linux/futex.h>
 #include <poll.h>
 #include <pthread.h>
@@ -16,6 +10,12 @@
 #include <sys/uio.h>
 #include <termios.h>
 #include <unistd.h>
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <climits>
+#include <csignal>
 
 #include "platform/hosted/host_syscall.h"
 #include "platform/hosted/shutdown.h"
@@ -29,6 +29,7 @@ namespace {
 constexpr int kInput = 0;
 constexpr int kOutput = 1;
 constexpr int kError = 2;
+int trace_output = kError;
 
 ConsoleKind kind{};
 
@@ -57,11 +58,23 @@ void apply_raw_mode() {
 // --- what each output stream can do
 
 enum class OutputKind : unsigned char {
-    Plain,    // files: write() does not wait for anybody
-    NoWait,   // pipes and sockets on hosts that can write without waiting
-    Polled,   // terminals, and pipes elsewhere: ask first, then write no more than surely fits
+    Plain,   // files: write() does not wait for anybody
+    NoWait,  // pipes and sockets on hosts that can write without waiting
+    Polled,  // terminals, and pipes elsewhere: ask first, then write no more than surely fits
 };
-std::array<std::atomic<OutputKind>, 2> output_kinds{};
+std::array<std::atomic<OutputKind>, 3> output_kinds{};  // by ConsoleStream
+
+int descriptor_of(ConsoleStream stream) {
+    switch (stream) {
+        case ConsoleStream::Output:
+            return kOutput;
+        case ConsoleStream::Error:
+            return kError;
+        case ConsoleStream::Trace:
+            return trace_output;
+    }
+    return kError;
+}
 
 OutputKind output_kind(int descriptor) {
     struct stat status{};
@@ -73,8 +86,6 @@ OutputKind output_kind(int descriptor) {
     }
     return S_ISCHR(status.st_mode) && isatty(descriptor) != 0 ? OutputKind::Polled : OutputKind::Plain;
 }
-
-
 
 // Blocks until the other side takes output. False when it never will, or when we shall end meanwhile.
 bool wait_until_writable(int descriptor) {
@@ -169,7 +180,9 @@ void restore_terminal() {
     }
 }
 
-bool terminal_is_raw() { return mode_changed.load(std::memory_order_relaxed) && kind.error_is_terminal; }
+bool terminal_is_raw() {
+    return mode_changed.load(std::memory_order_relaxed) && kind.error_is_terminal;
+}
 
 void renew_terminal_mode() {
     if (raw_wanted.load()) {
@@ -177,20 +190,21 @@ void renew_terminal_mode() {
     }
 }
 
-void set_up_console() {
+void set_up_console(int trace_descriptor) {
+    trace_output = trace_descriptor >= 0 ? trace_descriptor : kError;
     kind.input_is_terminal = tcgetattr(kInput, &original_mode) == 0;
-    for (const int descriptor : {kOutput, kError}) {
-        const OutputKind found = output_kind(descriptor);
-        output_kinds[static_cast<std::size_t>(descriptor - kOutput)].store(found);
-        (descriptor == kOutput ? kind.output_is_terminal : kind.error_is_terminal) = found == OutputKind::Polled;
+    for (const ConsoleStream stream : {ConsoleStream::Output, ConsoleStream::Error, ConsoleStream::Trace}) {
+        output_kinds[static_cast<std::size_t>(stream)].store(output_kind(descriptor_of(stream)));
     }
+    kind.output_is_terminal = output_kinds[static_cast<std::size_t>(ConsoleStream::Output)] == OutputKind::Polled;
+    kind.error_is_terminal = output_kinds[static_cast<std::size_t>(ConsoleStream::Error)] == OutputKind::Polled;
 }
 
 }  // namespace hosted
 
 Result<std::size_t> console_write(ConsoleStream stream, std::span<const std::byte> bytes) {
-    const int descriptor = stream == ConsoleStream::Error ? hosted::kError : hosted::kOutput;
-    auto& kind_of_stream = hosted::output_kinds[stream == ConsoleStream::Error ? 1 : 0];
+    const int descriptor = hosted::descriptor_of(stream);
+    auto& kind_of_stream = hosted::output_kinds[static_cast<std::size_t>(stream)];
     for (;;) {
         const hosted::HostResult result = hosted::write_some(descriptor, kind_of_stream, bytes);
         if (!hosted::host_failed(result)) {
@@ -238,7 +252,9 @@ Result<std::size_t> console_read(std::span<std::byte> bytes) {
     }
 }
 
-ConsoleKind console_kind() { return hosted::kind; }
+ConsoleKind console_kind() {
+    return hosted::kind;
+}
 
 std::optional<ConsoleSize> console_size() {
     for (const int descriptor : {hosted::kOutput, hosted::kInput, hosted::kError}) {

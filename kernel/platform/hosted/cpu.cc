@@ -1,12 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "platform/cpu.h"
 
-#include <algorithm>
-#include <array>
-#include <cerrno>
-#include <climits>
-#include <csignal>
-#include <ctime>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
@@ -14,9 +8,16 @@
 #include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <climits>
+#include <csignal>
+#include <ctime>
 
 #include "lib/assert.h"
 #include "platform/hosted/host_clock.h"
+#include "platform/hosted/host_node.h"
 #include "platform/hosted/vcpu.h"
 
 extern "C" {
@@ -118,8 +119,8 @@ void create_timer(Vcpu& self) {
 // Makes the host's timer fire no later than the nearest deadline. One that fires too early costs a signal and is set
 // anew here, which is cheaper than following each change of the deadline.
 void arm_host_timer(Vcpu& self) {
-    const std::uint64_t wanted = std::min(self.deadline_ns.load(std::memory_order_relaxed),
-                                          self.limit_ns.load(std::memory_order_relaxed));
+    const std::uint64_t wanted =
+        std::min(self.deadline_ns.load(std::memory_order_relaxed), self.limit_ns.load(std::memory_order_relaxed));
     if (wanted >= self.armed_ns.load(std::memory_order_relaxed)) {
         return;
     }
@@ -187,11 +188,17 @@ void* run_secondary(void* argument) {
 
 }  // namespace
 
-bool interrupt_pending() { return this_vcpu().pending.load(std::memory_order_relaxed) != 0; }
+bool interrupt_pending() {
+    return this_vcpu().pending.load(std::memory_order_relaxed) != 0;
+}
 
-int vcpu_thread_id() { return this_vcpu().thread_id; }
+int vcpu_thread_id() {
+    return this_vcpu().thread_id;
+}
 
-int vcpu_signal() { return kVcpuSignal; }
+int vcpu_signal() {
+    return kVcpuSignal;
+}
 
 long wait_in_user_mode(int descriptor, unsigned long request, void* argument) {
     Vcpu& self = this_vcpu();
@@ -258,9 +265,13 @@ namespace kernel::platform {
 
 using hosted::this_vcpu;
 
-unsigned cpu_count() { return hosted::vcpu_count; }
+unsigned cpu_count() {
+    return hosted::vcpu_count;
+}
 
-CpuLocal& this_cpu() { return this_vcpu().local; }
+CpuLocal& this_cpu() {
+    return this_vcpu().local;
+}
 
 Result<> start_secondary_cpus(CpuEntry entry) {
     for (unsigned i = 1; i < hosted::vcpu_count; ++i) {
@@ -280,7 +291,9 @@ Result<> start_secondary_cpus(CpuEntry entry) {
     return {};
 }
 
-void send_ipi(unsigned cpu_index) { hosted::raise_interrupt(cpu_index, Interrupts::Reschedule); }
+void send_ipi(unsigned cpu_index) {
+    hosted::raise_interrupt(cpu_index, Interrupts::Reschedule);
+}
 
 Interrupts take_interrupts() {
     hosted::Vcpu& self = this_vcpu();
@@ -292,12 +305,13 @@ Interrupts take_interrupts() {
 
 void idle_until_interrupt() {
     hosted::Vcpu& self = this_vcpu();
+    hosted::close_idle_writers();
     self.place.store(hosted::Place::Idle);
     while (self.pending.load() == 0) {
         const std::uint64_t deadline = self.deadline_ns.load(std::memory_order_relaxed);
         const timespec timeout = hosted::to_timespec(deadline);
-        syscall(SYS_futex, &self.pending, FUTEX_WAIT_BITSET_PRIVATE, 0,
-                deadline == kNoDeadline ? nullptr : &timeout, nullptr, FUTEX_BITSET_MATCH_ANY);
+        syscall(SYS_futex, &self.pending, FUTEX_WAIT_BITSET_PRIVATE, 0, deadline == kNoDeadline ? nullptr : &timeout,
+                nullptr, FUTEX_BITSET_MATCH_ANY);
         if (deadline != kNoDeadline && hosted::host_monotonic_ns() >= deadline) {
             self.deadline_ns.store(kNoDeadline, std::memory_order_relaxed);
             self.pending.fetch_or(static_cast<std::uint32_t>(Interrupts::Timer));

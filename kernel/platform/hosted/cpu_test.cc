@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "platform/cpu.h"
 
-#include <cerrno>
-#include <csignal>
-#include <cstddef>
 #include <gtest/gtest.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <semaphore>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <thread>
 #include <unistd.h>
+#include <cerrno>
+#include <csignal>
+#include <cstddef>
+#include <semaphore>
+#include <thread>
 
 #include "platform/hosted/host_clock.h"
 #include "platform/hosted/vcpu.h"
@@ -61,8 +61,8 @@ int silent_listener() {
         sigset_t all;
         sigfillset(&all);
         pthread_sigmask(SIG_BLOCK, &all, nullptr);
-        listener = static_cast<int>(
-            syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program));
+        listener =
+            static_cast<int>(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &program));
         ready.release();
         for (;;) {
             pause();
@@ -73,7 +73,7 @@ int silent_listener() {
 }
 
 class CpuTest : public testing::Test {
-  protected:
+protected:
     static void SetUpTestSuite() {
         set_up_clock();
         set_up_boot_cpu(2);

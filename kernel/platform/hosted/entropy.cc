@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "platform/entropy.h"
 
-#include <cerrno>
 #include <sys/random.h>
+#include <cerrno>
 
 #include "lib/assert.h"
 

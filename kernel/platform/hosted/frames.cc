@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "platform/frames.h"
 
-#include <array>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <array>
 
 #include "lib/assert.h"
 #include "platform/hosted/guest_memory.h"
@@ -50,7 +50,9 @@ std::byte* reserve_addresses(std::uint64_t bytes) {
 
 }  // namespace
 
-const GuestMemory& guest_memory() { return memory; }
+const GuestMemory& guest_memory() {
+    return memory;
+}
 
 bool set_up_frames(std::uint64_t guest_bytes, std::uint64_t kernel_bytes) {
     guest_bytes = align_up(guest_bytes, kZoneAlignment);
@@ -63,8 +65,8 @@ bool set_up_frames(std::uint64_t guest_bytes, std::uint64_t kernel_bytes) {
     std::byte* kernel_base = base + guest_bytes;
     if (mmap(base, guest_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, descriptor, 0) ==
             MAP_FAILED ||
-        mmap(kernel_base, kernel_bytes, PROT_READ | PROT_WRITE,
-             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) == MAP_FAILED) {
+        mmap(kernel_base, kernel_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE,
+             -1, 0) == MAP_FAILED) {
         return false;
     }
     // A huge page for each first touch would cost more memory than a small guest has in use.
@@ -82,9 +84,13 @@ bool set_up_frames(std::uint64_t guest_bytes, std::uint64_t kernel_bytes) {
 
 }  // namespace hosted
 
-std::span<const FrameRange> frame_ranges() { return hosted::ranges; }
+std::span<const FrameRange> frame_ranges() {
+    return hosted::ranges;
+}
 
-std::byte* frame_pointer(FrameNumber frame) { return hosted::direct_map + frame_to_physical(frame); }
+std::byte* frame_pointer(FrameNumber frame) {
+    return hosted::direct_map + frame_to_physical(frame);
+}
 
 FrameNumber frame_of_pointer(const void* pointer) {
     // SAFETY: the caller guarantees an address inside the direct map.

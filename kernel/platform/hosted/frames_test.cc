@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "platform/frames.h"
 
-#include <cstring>
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
+#include <cstring>
 
 #include "platform/hosted/guest_memory.h"
 
@@ -14,7 +14,7 @@ namespace {
 constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
 
 class Frames : public testing::Test {
-  protected:
+protected:
     static void SetUpTestSuite() { ASSERT_TRUE(hosted::set_up_frames(64 * kMiB, 16 * kMiB)); }
 };
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "platform/hosted/hosted_main.h"
 
-#include <algorithm>
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <algorithm>
 
 #include "lib/log.h"
 #include "platform/entry.h"
@@ -22,6 +23,16 @@ namespace {
 std::uint64_t kernel_zone_bytes(std::uint64_t guest_bytes) {
     constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
     return std::clamp(guest_bytes / 8, 64 * kMiB, 4096 * kMiB);
+}
+
+// A closed standard stream's number would be given to the next descriptor that we open, say guest memory.
+void fill_standard_streams() {
+    for (const int descriptor : {0, 1, 2}) {
+        if (fcntl(descriptor, F_GETFD) < 0) {
+            // The lowest free number is this one, because the ones below are taken.
+            static_cast<void>(open("/dev/null", descriptor == 0 ? O_RDONLY : O_WRONLY));
+        }
+    }
 }
 
 [[noreturn]] void refuse(const char* what) {
@@ -45,6 +56,7 @@ void set_up_limits() {
 }  // namespace
 
 void hosted_start(const HostedOptions& options) {
+    fill_standard_streams();
     set_up_clock();
     umask(0);  // permissions are the guest's business
     set_up_limits();
@@ -55,7 +67,7 @@ void hosted_start(const HostedOptions& options) {
         refuse("the host does not let us run programs");
     }
     set_up_boot_cpu(options.cpus);
-    set_up_console();
+    set_up_console(options.trace_descriptor);
     set_up_signals();
     kernel_main();
 }

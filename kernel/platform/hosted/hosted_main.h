@@ -8,7 +8,8 @@ namespace kernel::platform::hosted {
 struct HostedOptions {
     std::uint64_t memory_bytes = 0;  // that guests can have, page cache and memory file systems included
     unsigned cpus = 1;
-    bool confine = true;  // off only to debug the kernel itself
+    int trace_descriptor = -1;  // where ConsoleStream::Trace writes; -1: standard error
+    bool confine = true;        // off only to debug the kernel itself
 };
 
 // Turns the calling process into the kernel: sets up memory, CPU 0, guests and confinement, then kernel_main(). Called

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "platform/kernel_context.h"
 
+#include <sys/mman.h>
 #include <array>
 #include <cstdint>
-#include <sys/mman.h>
 #include <utility>
 
 #include "lib/guarded.h"
@@ -26,9 +26,8 @@ struct FreeStacks {
 SpinGuarded<FreeStacks, Rank::Platform> free_stacks;
 
 std::byte* take_free_stack() {
-    return free_stacks.with([](FreeStacks& free) -> std::byte* {
-        return free.count == 0 ? nullptr : free.tops[--free.count];
-    });
+    return free_stacks.with(
+        [](FreeStacks& free) -> std::byte* { return free.count == 0 ? nullptr : free.tops[--free.count]; });
 }
 
 std::byte* map_stack() {
@@ -91,7 +90,8 @@ KernelStack::~KernelStack() {
 }
 
 void prepare_kernel_context(KernelContext& context, KernelStack& stack, KernelEntry entry, void* argument) {
-    // What kpio_switch_stack pops, in this order; above it two words, so that the stack is aligned when the start code calls.
+    // What kpio_switch_stack pops, in this order; above it two words, so that the stack is aligned when the start code
+    // calls.
     struct InitialFrame {
         std::uint64_t r15, r14, r13;
         void* r12;
@@ -102,8 +102,14 @@ void prepare_kernel_context(KernelContext& context, KernelStack& stack, KernelEn
     };
     // SAFETY: the topmost bytes of a stack that nobody runs on, aligned to 8.
     auto* frame = reinterpret_cast<InitialFrame*>(stack.top() - sizeof(InitialFrame));
-    *frame = InitialFrame{.r15 = 0, .r14 = 0, .r13 = 0, .r12 = argument, .rbx = entry, .rbp = 0,
-                          .return_address = kpio_kernel_thread_start, .padding = {}};
+    *frame = InitialFrame{.r15 = 0,
+                          .r14 = 0,
+                          .r13 = 0,
+                          .r12 = argument,
+                          .rbx = entry,
+                          .rbp = 0,
+                          .return_address = kpio_kernel_thread_start,
+                          .padding = {}};
     context.stack_pointer = frame;
 }
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // lib's hooks for messages and for the end.
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstring>
-#include <sys/syscall.h>
-#include <sys/uio.h>
 
 #include "lib/assert.h"
 #include "lib/log.h"

@@ -19,6 +19,8 @@ void hosted::end_process(int status) {
     }
 }
 
-void power_off(int status) { hosted::end_process(status); }
+void power_off(int status) {
+    hosted::end_process(status);
+}
 
 }  // namespace kernel::platform

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // What the host's signals mean to the kernel process. The signal that gets a vCPU out of a wait is in cpu.cc.
+#include <ucontext.h>
 #include <atomic>
 #include <csignal>
-#include <ucontext.h>
 
 #include "lib/format.h"
 #include "platform/hosted/shutdown.h"
@@ -47,7 +47,9 @@ void handle(int signal, void (*handler)(int), int flags) {
 
 }  // namespace
 
-bool end_was_requested() { return end_requested.load(std::memory_order_relaxed); }
+bool end_was_requested() {
+    return end_requested.load(std::memory_order_relaxed);
+}
 
 void set_up_signals() {
     // A signal that the caller made us ignore (nohup, a background job's SIGINT) stays ignored.

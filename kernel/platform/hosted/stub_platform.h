@@ -8,8 +8,8 @@ namespace kernel::platform::hosted {
 
 // Starts the zygote, from which guest processes are forked. Needs guest_memory() (set_up_frames). To be called from the
 // process's main thread, which must live as long as the process: the zygote dies with the thread that started it.
-// Errors: NotSupported (the host lacks FSGSBASE, seccomp notifications or executable memfds, or forbids them), NoMemory.
-// start_failure_text() then tells which.
+// Errors: NotSupported (the host lacks FSGSBASE, seccomp notifications or executable memfds, or forbids them),
+// NoMemory. start_failure_text() then tells which.
 Result<> start_stub_platform();
 std::string_view start_failure_text();
 

@@ -12,7 +12,8 @@ bool terminal_is_raw();
 // After the process was stopped and goes on: another program may have changed the mode meanwhile. Async-signal-safe.
 void renew_terminal_mode();
 
-// Finds out what the standard streams are. Before any other call of the console.
-void set_up_console();
+// Finds out what the standard streams are. Before any other call of the console. ConsoleStream::Trace goes to the
+// descriptor, with -1 to standard error.
+void set_up_console(int trace_descriptor);
 
 }  // namespace kernel::platform::hosted

@@ -38,6 +38,8 @@
     X(Timer)               \
     X(SignalQueue)         \
     X(PageMap)             \
+    X(Stub)                \
+    X(StubPool)            \
     X(HeapCache)           \
     X(Slab)                \
     X(FrameCache)          \

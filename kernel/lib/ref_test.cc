@@ -100,7 +100,9 @@ TEST(RefPtr, ReferenceFromTheObjectItself) {
     EXPECT_EQ(constant->legs(), 4);
 }
 
-TEST(RefPtr, CreateMayBeTheOnlyWay) { EXPECT_EQ(MUST(Private::create(8))->value(), 8); }
+TEST(RefPtr, CreateMayBeTheOnlyWay) {
+    EXPECT_EQ(MUST(Private::create(8))->value(), 8);
+}
 
 TEST(RefPtr, OutOfMemoryIsAnError) {
     for_each_allocation_failure([]() -> Result<> {

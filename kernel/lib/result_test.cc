@@ -27,9 +27,13 @@ Result<> check(int value) {
     return {};
 }
 
-Result<unsigned long> nested(int value) { return static_cast<unsigned long>(TRY(positive(TRY(positive(value)) - 1))) + 40; }
+Result<unsigned long> nested(int value) {
+    return static_cast<unsigned long>(TRY(positive(TRY(positive(value)) - 1))) + 40;
+}
 
-std::expected<int, Error> plain(int value) { return TRY(positive(value)); }
+std::expected<int, Error> plain(int value) {
+    return TRY(positive(value));
+}
 
 TEST(Result, CarriesValueOrError) {
     EXPECT_EQ(positive(3).value(), 3);

@@ -41,11 +41,19 @@ public:
         words_[bit / kBitsPerWord] &= ~(std::uint64_t{1} << (bit % kBitsPerWord));
     }
     constexpr void assign(std::size_t bit, bool value) { value ? set(bit) : clear(bit); }
-    constexpr void set_range(std::size_t begin, std::size_t count) {
-        change_range(begin, count, [](std::uint64_t& word, std::uint64_t mask) { word |= mask; });
-    }
-    constexpr void clear_range(std::size_t begin, std::size_t count) {
-        change_range(begin, count, [](std::uint64_t& word, std::uint64_t mask) { word &= ~mask; });
+    constexpr void set_range(std::size_t begin, std::size_t count) { assign_range(begin, count, true); }
+    constexpr void clear_range(std::size_t begin, std::size_t count) { assign_range(begin, count, false); }
+    constexpr void assign_range(std::size_t begin, std::size_t count, bool value) {
+        KASSERT(begin <= bits_ && count <= bits_ - begin);
+        while (count != 0) {
+            const std::size_t offset = begin % kBitsPerWord;
+            const std::size_t here = count < kBitsPerWord - offset ? count : kBitsPerWord - offset;
+            const std::uint64_t mask = (~std::uint64_t{0} >> (kBitsPerWord - here)) << offset;
+            std::uint64_t& word = words_[begin / kBitsPerWord];
+            word = value ? word | mask : word & ~mask;
+            begin += here;
+            count -= here;
+        }
     }
     constexpr void clear_all() { clear_range(0, bits_); }
 
@@ -95,19 +103,6 @@ private:
         }
         const std::size_t bit = word * kBitsPerWord + static_cast<std::size_t>(std::countr_zero(value));
         return bit < bits_ ? std::optional(bit) : std::nullopt;
-    }
-
-    template <class Change>
-    constexpr void change_range(std::size_t begin, std::size_t count, Change change) {
-        KASSERT(begin <= bits_ && count <= bits_ - begin);
-        while (count != 0) {
-            const std::size_t offset = begin % kBitsPerWord;
-            const std::size_t here = count < kBitsPerWord - offset ? count : kBitsPerWord - offset;
-            const std::uint64_t mask = (~std::uint64_t{0} >> (kBitsPerWord - here)) << offset;
-            change(words_[begin / kBitsPerWord], mask);
-            begin += here;
-            count -= here;
-        }
     }
 
     std::uint64_t* words_ = nullptr;

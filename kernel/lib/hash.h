@@ -21,8 +21,9 @@ constexpr std::uint64_t mix_hash(std::uint64_t value) {
     return value;
 }
 
+// The order matters.
 constexpr std::uint64_t combine_hashes(std::uint64_t left, std::uint64_t right) {
-    return mix_hash(left + 0x9e3779b97f4a7c15 + right);
+    return mix_hash(mix_hash(left) + 0x9e3779b97f4a7c15 + right);
 }
 
 // Overload hash_value in the namespace of a key type to use it in hash tables. Equal keys have equal hashes.

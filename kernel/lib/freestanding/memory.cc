@@ -58,7 +58,7 @@ extern "C" {
 
 [[gnu::used]] void* memset(void* destination, int value, std::size_t bytes) {
     void* position = destination;
-    const std::uint64_t pattern = 0x0101010101010101 * static_cast<unsigned char>(value);
+    const std::uint64_t pattern = std::uint64_t{0x0101010101010101} * static_cast<unsigned char>(value);
     std::size_t words = bytes / kWordBytes;
     std::size_t rest = bytes % kWordBytes;
     // SAFETY: writes exactly `bytes` bytes; the direction flag is clear by the ABI.

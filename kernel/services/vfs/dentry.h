@@ -4,8 +4,10 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string_view>
 
+#include "lib/hash_table.h"
 #include "lib/list.h"
 #include "lib/ref.h"
 #include "lib/result.h"
@@ -32,6 +34,7 @@ private:
     friend class kernel::ObjectMaker;
     friend class DentryCache;
     friend class Graveyard;
+    void destroy() { delete this; }
     Dentry(RefPtr<Dentry> parent, String name, RefPtr<Inode> inode, bool is_root);
     ~Dentry() override;
     void last_reference_dropped() override;
@@ -44,10 +47,8 @@ private:
     // Under the cache's lock:
     RefPtr<Dentry> parent_;
     String name_;
-    std::uint64_t hash_ = 0;
-    bool hashed_ = false;
-    Dentry* hash_next_ = nullptr;
-    ListNode cache_node_;
+    HashNode hash_node_;  // linked: the cache holds a reference
+    ListNode age_node_;
     ListNode graveyard_node_;
 };
 
@@ -65,6 +66,10 @@ RefPtr<Dentry> find(const Dentry& parent, std::string_view name);
 // is not there yet, unless as a negative entry, which is replaced. With `cached` false it is only made. Errors:
 // NoMemory.
 Result<RefPtr<Dentry>> insert(Dentry& parent, std::string_view name, RefPtr<Inode> inode, bool cached = true);
+// The same in two steps, for a name whose making must not fail half-way: prepare makes an entry outside of the cache,
+// complete gives it its inode and puts it in (unless not `cached`). Errors of prepare: NoMemory.
+Result<RefPtr<Dentry>> prepare(Dentry& parent, std::string_view name);
+void complete(Dentry& prepared, RefPtr<Inode> inode, bool cached);
 // Takes the entry out of the cache: it is not found by name any more, but keeps name and parent.
 void forget(Dentry& dentry);
 // The same, because the name is gone for good.
@@ -76,7 +81,8 @@ void move(Dentry& moved, Dentry& new_parent, String new_name, Dentry* replaced);
 void exchange(Dentry& left, Dentry& right);
 
 RefPtr<Dentry> parent_of(const Dentry& dentry);  // null for a root
-Result<String> name_of(const Dentry& dentry);
+// At most name.size() bytes of the name; returns how many.
+std::size_t copy_name(const Dentry& dentry, std::span<char> name);
 // True if `dentry` is `ancestor` or below it.
 bool is_within(const Dentry& dentry, const Dentry& ancestor);
 
@@ -87,6 +93,8 @@ struct Statistics {
 };
 Statistics statistics();
 void set_limit(std::size_t entries);
+// Room in the table before it is needed. Errors: NoMemory.
+Result<> reserve(std::size_t entries);
 // Gives up at most `count` unused entries; returns how many. For reclaim.
 std::size_t shrink(std::size_t count);
 // Gives up every unused entry of a file system (after its last unmount).

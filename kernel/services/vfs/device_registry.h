@@ -30,6 +30,13 @@ Result<DeviceDescription> find_device(FileType type, DeviceNumber number);
 // The index-th, in order of registration; NotFound past the end.
 Result<DeviceDescription> device_at(std::size_t index);
 
+// Called for each device that is registered from now on; devfs makes nodes with it.
+using DeviceObserver = Result<> (*)(const DeviceDescription& device);
+void set_device_observer(DeviceObserver observer);
+
+// Opens a device node, FIFO or socket by its type and number.
+Result<RefPtr<File>> open_special(Inode& node, OpenRequest&& request);
+
 // FIFOs and sockets: what an open of such a node does belongs to a personality. Without one it is NoDevice.
 void set_fifo_opener(DeviceOpener open);
 

@@ -108,7 +108,7 @@ protected:
     void set_position(std::uint64_t position) { position_.store(position, std::memory_order_relaxed); }
     // The end of the file for seeks from the end. Default: the inode's size.
     virtual Result<std::uint64_t> end_position();
-    void touch_access();
+    void note_read();
 
 private:
     friend Result<RefPtr<File>> open_inode(Inode& inode, OpenRequest&& request);

@@ -34,18 +34,23 @@ public:
     // Held while a directory moves to another parent, so that ancestry stands still.
     Mutex<Rank::RenameTree>& rename_lock() { return rename_lock_; }
 
+    // The one dentry of the root, shared by all mounts. Errors: NoMemory.
+    Result<RefPtr<Dentry>> root_dentry();
+
     // Counted by Mount. After the last one drop_tree() lets go of the root.
     void mount_added() { mounts_.fetch_add(1, std::memory_order_relaxed); }
     void mount_removed();
 
 protected:
     FileSystem();
+    ~FileSystem() override;
     virtual void drop_tree() = 0;
 
 private:
     DeviceNumber device_;
     std::atomic<std::uint32_t> mounts_ = 0;
     Mutex<Rank::RenameTree> rename_lock_;
+    SpinGuarded<RefPtr<Dentry>, Rank::InodeStatus> root_dentry_;
 };
 
 struct MountRequest {

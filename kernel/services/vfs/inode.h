@@ -7,12 +7,14 @@
 #include <span>
 #include <string_view>
 
+#include "lib/guarded.h"
 #include "lib/list.h"
 #include "lib/mutex.h"
 #include "lib/ref.h"
 #include "lib/result.h"
 #include "lib/string.h"
 #include "services/vfs/status.h"
+#include "services/vfs/turn.h"
 
 namespace kernel::mm {
 class MemoryObject;
@@ -81,8 +83,8 @@ public:
     virtual Result<> change_status(const StatusChange& change);
     // truncate(2). Errors: IsDirectory, InvalidArgument, NoSpace, FileTooLarge.
     virtual Result<> resize(std::uint64_t bytes);
-    // A read happened; the file system decides by relatime rules (see needs_access_update).
-    virtual void touch_access();
+    // A read happened: with `always` the access time becomes now, else by the rules of relatime, mount(8).
+    virtual void touch_access(bool always);
 
     // Directories. NotFound is an answer that may be cached.
     virtual Result<RefPtr<Inode>> lookup(std::string_view name);
@@ -106,7 +108,7 @@ public:
 
     // An open file description on this inode, after all permission checks. The default serves regular files,
     // directories and registered devices and special files.
-    virtual Result<RefPtr<File>> open(const OpenRequest& request);
+    virtual Result<RefPtr<File>> open(OpenRequest&& request);
     // The contents for mapping and for the page cache. Errors: NotSupportedByDevice when it cannot be mapped.
     virtual Result<RefPtr<mm::MemoryObject>> memory_object();
     virtual Result<> sync();
@@ -129,9 +131,14 @@ public:
     void allow_writing();
 
     // What a named FIFO or a bound socket keeps at its inode. Set once; a second attempt gets the one that is there.
-    RefPtr<RefCounted> attachment() const;
+    RefPtr<RefCounted> attachment();
     RefPtr<RefCounted> attach(RefPtr<RefCounted> object);
     void detach();
+
+    // write(2) happened: modification time, and loss of the set-id bits unless the writer has CAP_FSETID.
+    virtual void note_write(bool keep_set_id);
+    // Writers of the contents take turns, so that appending is atomic.
+    virtual Turn& write_turn() { return write_turn_; }
 
     // Serialises changes of a directory's names against each other and against lookups that miss the cache.
     using DirectoryLock = Mutex<Rank::Directory>;
@@ -147,13 +154,15 @@ protected:
 
 private:
     friend class Graveyard;
+    void destroy() { delete this; }
 
     RefPtr<FileSystem> filesystem_;
     FileType type_;
     std::atomic<bool> dead_ = false;
     std::atomic<std::int32_t> writers_ = 0;  // below 0: that many deniers
     DirectoryLock directory_lock_;
-    RefPtr<RefCounted> attachment_;
+    Turn write_turn_;
+    SpinGuarded<RefPtr<RefCounted>, Rank::InodeStatus> attachment_;
     ListNode graveyard_node_;
 };
 

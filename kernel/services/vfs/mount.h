@@ -9,6 +9,7 @@
 #include "lib/ref.h"
 #include "lib/result.h"
 #include "lib/string.h"
+#include "lib/vector.h"
 #include "services/vfs/filesystem.h"
 #include "services/vfs/path.h"
 
@@ -86,6 +87,7 @@ public:
     static Result<RefPtr<MountNamespace>> create(RefPtr<FileSystem> root, std::string_view source,
                                                  MountFlags flags = MountFlags::None);
 
+    // The topmost mount on the root.
     Path root();
 
     // Mounts a file system's root, or any place in a tree (bind), on `where`: a directory on a directory, anything else
@@ -123,6 +125,13 @@ private:
     friend class MountTable;
     MountNamespace();
     ~MountNamespace() override;
+    static Result<RefPtr<MountNamespace>> create_at(RefPtr<FileSystem> filesystem, RefPtr<Dentry> root,
+                                                    std::string_view source, MountFlags flags);
+    Result<> check_place(Inode& what, const Path& where);
+    Result<RefPtr<Mount>> attach_new(RefPtr<FileSystem> filesystem, RefPtr<Dentry> root, const Path& where,
+                                     std::string_view source, MountFlags flags);
+    Result<> copy_children(Mount& from, Mount& to, const Dentry* part, CopyVisitor* visitor);
+    static Result<> children_of(Mount& mount, Vector<RefPtr<Mount>>& children);
 
     RefPtr<Mount> root_;
     IntrusiveList<Mount, &Mount::namespace_node_> mounts_;
@@ -132,10 +141,9 @@ namespace mounts {
 
 // The topmost mount's root if something is mounted on the path, again and again; else the path itself.
 Path cross_down(Path path);
-// From the root of a mount to the place it is mounted on, again and again; false at the root of the namespace.
-bool cross_up(Path& path);
-// True if a mount of any namespace is on this dentry.
-bool is_mountpoint(const Dentry& dentry);
+// From the root of a mount to the place it is mounted on; false, without effect, at the root of a namespace or of a
+// detached tree.
+bool cross_up_once(Path& path);
 
 }  // namespace mounts
 }  // namespace kernel::vfs

@@ -49,7 +49,7 @@ private:
     // The owner's LockContext, with kContended if the owner has to wake a waiter when it unlocks. Always true while
     // threads are on the list: the bit is set, or a thread taken off the list is about to try again and will set it.
     std::atomic<std::uintptr_t> state_ = kFree;
-    WaitList waiters_;
+    WaitList waiters_{[](const void* mutex) { return static_cast<const MutexCore*>(mutex)->owner(); }, this};
 };
 
 // Sleeping lock. lock() may block, without regard to signals. Not recursive; unlocked by the thread that locked it.

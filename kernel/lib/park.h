@@ -20,6 +20,7 @@ struct ParkedThread {
     ListNode node;
     LockContext* context = nullptr;
     void* thread = nullptr;
+    unsigned priority = 0;  // for the implementer: the greater is unparked first
 };
 
 // The threads parked on one lock, in order of arrival. The spin flag guards the list and nothing else; it is a leaf, so
@@ -27,14 +28,26 @@ struct ParkedThread {
 class WaitList : NonCopyable {
 public:
     using List = IntrusiveList<ParkedThread, &ParkedThread::node>;
+    using OwnerOf = LockContext* (*)(const void* lock);
 
-    // For the implementer.
+    WaitList() = default;
+    // For a lock that has an owner, who inherits the priority of the threads on the list and unparks when it unlocks.
+    WaitList(OwnerOf owner_of, const void* lock) : owner_of_(owner_of), lock_(lock) {}
+
+    // For the implementer. The owner may be null; with the flag held and threads on the list it does not go away.
+    LockContext* owner() const { return owner_of_ == nullptr ? nullptr : owner_of_(lock_); }
+    // Whoever inherits through this list at present; guarded by the flag.
+    void* donee() const { return donee_; }
+    void set_donee(void* thread) { donee_ = thread; }
     SpinFlag& flag() { return flag_; }
     List& threads() { return threads_; }
 
 private:
     SpinFlag flag_;
     List threads_;
+    OwnerOf owner_of_ = nullptr;
+    const void* lock_ = nullptr;
+    void* donee_ = nullptr;
 };
 
 // A non-owning reference to a callable; it lives as long as the call it is passed to.

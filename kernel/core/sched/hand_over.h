@@ -17,7 +17,7 @@ public:
     void blocked(std::uint64_t now_ns);
 
     // Longer than this is not soon. A wake-up on another CPU takes about as long on the hosted platform.
-    static constexpr std::uint64_t kSoonNs = 50'000;
+    static constexpr std::uint64_t kSoonNs = 100'000;
 
 private:
     static constexpr std::uint8_t kMaximum = 7;

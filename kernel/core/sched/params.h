@@ -36,7 +36,4 @@ struct SchedParams {
     constexpr bool operator==(const SchedParams&) const = default;
 };
 
-// Share of the processor; 1024 at nice 0, a factor of about 1.25 for each step of nice.
-std::uint32_t weight_of(const SchedParams& params);
-
 }  // namespace kernel::sched

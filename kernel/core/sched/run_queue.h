@@ -4,7 +4,6 @@
 #include <array>
 #include <cstdint>
 
-#include "core/sched/cpu_mask.h"
 #include "core/sched/entity.h"
 #include "core/sched/fair_queue.h"
 #include "core/sched/params.h"
@@ -13,44 +12,46 @@
 
 namespace kernel::sched {
 
-// Of a SCHED_RR thread; what sched_rr_get_interval(2) reports.
+// Of a RoundRobin thread; what sched_rr_get_interval(2) reports.
 inline constexpr std::uint64_t kRoundRobinSliceNs = 100'000'000;
 // A fair thread runs at least this long before another fair one that wakes up may preempt it.
 inline constexpr std::uint64_t kMinimumRunNs = 300'000;
 
-// The threads that want to run on one CPU, and the one that does: real-time by priority, above fair. Pure data structure:
+inline constexpr std::uint64_t kNever = UINT64_MAX;
+
+// The threads that want to run on one CPU, and the one that does: real-time by priority, above fair. A pure data structure:
 // its user locks it, tells the time and switches.
 class RunQueue : NonCopyable {
 public:
-    ~RunQueue();
-
-    // An entity that is nowhere begins to wait here, behind its equals (in front of them if it was preempted elsewhere).
+    // An entity that is in no queue begins to wait here.
     void enqueue(SchedEntity& entity, std::uint64_t now_ns);
     // A waiting entity leaves.
     void remove(SchedEntity& entity, std::uint64_t now_ns);
 
     // Accounts for the current entity's time up to now.
     void charge(std::uint64_t now_ns);
-    // What becomes of the current entity: it waits again, or it leaves (blocked, ended, moved).
+    // The current entity waits again (before its equals if it was preempted in its turn, behind them if not) or leaves.
     enum class Why : std::uint8_t { Preempted, Yielded };
     void requeue_current(Why why, std::uint64_t now_ns);
     void block_current(std::uint64_t now_ns);
-    // The most urgent waiting entity becomes the current one; null (the CPU idles) if none waits. There is no current one before.
+    // The most urgent waiting entity becomes the current one; null (the CPU idles) if none waits. Before, there is no current one.
     SchedEntity* pick(std::uint64_t now_ns);
 
-    // When the current entity has to make room for one that waits: a moment, now_ns if at once, UINT64_MAX if never.
+    // When the current entity has to make room for one that waits: a moment, now_ns for at once, or kNever.
     std::uint64_t preempt_at_ns(std::uint64_t now_ns) const;
 
-    // Changes parameters or inheritance of an entity of this queue, waiting, current or blocked.
-    void update(SchedEntity& entity, const SchedParams& params, const Urgency& inherited, std::uint64_t now_ns);
+    // To be called after params or inherited of an entity that belongs here (waiting, current or blocked) have changed.
+    void update(SchedEntity& entity, std::uint64_t now_ns);
 
-    // Visits waiting entities from the most urgent on until visit(entity) returns true; returns that entity.
+    // Visits waiting entities, the most urgent first, until visit(entity) is true; returns that entity or null.
     template <class Visit>
-    SchedEntity* find_waiting(Visit&& visit) {
-        for (unsigned priority = highest_real_time(); priority != 0; priority = next_real_time_below(priority)) {
-            for (SchedEntity& entity : real_time_[priority]) {
-                if (visit(entity)) {
-                    return &entity;
+    SchedEntity* find_waiting(Visit&& visit) const {
+        for (unsigned priority = next_real_time_below(kMaxRealTimePriority + 1); priority != 0;
+             priority = next_real_time_below(priority)) {
+            const List& list = real_time_[priority];
+            for (SchedEntity* entity = list.front(); entity != nullptr; entity = list.next(*entity)) {
+                if (visit(*entity)) {
+                    return entity;
                 }
             }
         }
@@ -66,14 +67,14 @@ public:
 private:
     using List = IntrusiveList<SchedEntity, &SchedEntity::real_time_node>;
 
-    // 0: none waits.
-    unsigned highest_real_time() const { return next_real_time_below(kMaxRealTimePriority + 1); }
+    // The highest priority below the given one at which somebody waits; 0 if none.
     unsigned next_real_time_below(unsigned priority) const;
-    void push_real_time(SchedEntity& entity, bool in_front);
-    void pop_real_time(SchedEntity& entity);
+    void insert(SchedEntity& entity, bool in_front);
+    void take_out(SchedEntity& entity);
+    std::uint64_t preempt_fair_at_ns(std::uint64_t now_ns) const;
 
     SchedEntity* current_ = nullptr;
-    std::uint64_t current_since_ns_ = 0;    // of its present stay
+    std::uint64_t picked_at_ns_ = 0;
     std::uint64_t charged_until_ns_ = 0;
     FairQueue fair_;
     unsigned real_time_waiting_ = 0;

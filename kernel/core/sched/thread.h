@@ -15,7 +15,6 @@
 #include "core/sched/wait_queue.h"
 #include "lib/list.h"
 #include "lib/lock_context.h"
-#include "lib/park.h"
 #include "lib/ref.h"
 #include "lib/result.h"
 #include "platform/kernel_context.h"
@@ -24,6 +23,10 @@ namespace kernel::sched {
 
 class Scheduler;
 struct Cpu;
+
+bool park(std::uint64_t deadline_ns, bool interruptible);
+void note_user_entry();
+void note_user_exit();
 
 using ThreadEntry = void (*)(void* argument);
 
@@ -101,11 +104,11 @@ public:
 private:
     friend class kernel::ObjectMaker;
     friend class Scheduler;
-    friend class RunQueue;
-    friend class FairQueue;
     friend struct Cpu;
-    friend void kernel::park_current(WaitList& list, ParkPredicate should_park);
-    friend bool kernel::unpark_one(WaitList& list);
+    friend class Placement;
+    friend bool park(std::uint64_t deadline_ns, bool interruptible);
+    friend void note_user_entry();
+    friend void note_user_exit();
 
     // Running has a place on a CPU or in a run queue. Notified is Running with an unpark() that the next park() will use up.
     enum class Phase : std::uint8_t { New, Running, Notified, Parked, Dead };
@@ -136,6 +139,7 @@ private:
     std::array<std::atomic<char>, 16> name_{};
 
     // Written by the CPU that runs the thread.
+    std::atomic<std::uint64_t> user_since_ns_ = 0;  // 0: not in user mode
     std::atomic<std::uint64_t> user_ns_ = 0;
     std::atomic<std::uint64_t> run_ns_ = 0;
     std::atomic<std::uint64_t> voluntary_switches_ = 0;

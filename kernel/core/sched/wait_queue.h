@@ -2,6 +2,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -95,6 +96,7 @@ private:
     WaitQueue& queue_;
     Thread& thread_;
     bool queued_ = false;
+    std::atomic<bool> notified_ = false;
 };
 
 // Blocks until ready() is true. ready() is called without locks of the queue's, at least once, by the current thread; it may lock

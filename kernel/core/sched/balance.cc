@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include "core/sched/cpu.h"
+
+// Moving threads that wait for one CPU to another that has nothing (as urgent) to do.
+namespace kernel::sched {
+namespace {
+
+// A thread that became runnable less than this ago, next to just one that runs, is left to its CPU: that one is likely to
+// block, and threads that wake each other in turn must not be torn apart.
+constexpr std::uint64_t kHandOverPatienceNs = 50'000;
+
+}  // namespace
+
+// An idle CPU to take one of the waiting threads, or kNone.
+unsigned Scheduler::claim_helper_locked(const RunQueue& queue) {
+    if (queue.waiting() == 0 || Placement::idle_cpus().empty()) {
+        return Placement::kNone;
+    }
+    unsigned helper = Placement::kNone;
+    queue.find_waiting([&helper](SchedEntity& entity) {
+        helper = Placement::claim_idle(thread_of(entity).affinity());
+        return helper != Placement::kNone;
+    });
+    return helper;
+}
+
+void Scheduler::call_helper(Cpu& cpu, unsigned helper) {
+    if (helper != Placement::kNone) {
+        cpu.give_away.store(true);
+        platform::send_ipi(helper);
+    }
+}
+
+bool Scheduler::steal(Cpu& cpu, bool real_time_only) {
+    const unsigned count = platform::cpu_count();
+    for (unsigned step = 1; step < count; ++step) {
+        Cpu& victim = Cpu::at((cpu.index + step) % count);
+        if (victim.waiting.load(std::memory_order_relaxed) != 0 && steal_from(victim, cpu, real_time_only)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool Scheduler::steal_from(Cpu& victim, Cpu& cpu, bool real_time_only) {
+    const std::uint64_t now_ns = platform::monotonic_ns();
+    Thread* const stolen = victim.queue.with([&](RunQueue& queue) -> Thread* {
+        const bool patient = !real_time_only && queue.runnable() <= 2 && !victim.give_away.load();
+        SchedEntity* const entity = queue.find_waiting([&](SchedEntity& candidate) {
+            const Thread& thread = thread_of(candidate);
+            if (real_time_only && !candidate.effective.is_real_time()) {
+                return false;
+            }
+            if (patient && !candidate.effective.is_real_time() && now_ns < candidate.queued_at_ns + kHandOverPatienceNs) {
+                return false;
+            }
+            return thread.affinity().has(cpu.index) && !thread.on_cpu_.load(std::memory_order_acquire);
+        });
+        if (entity == nullptr) {
+            return nullptr;
+        }
+        queue.remove(*entity, now_ns);
+        victim.publish_locked(queue);
+        victim.give_away.store(false);
+        Thread& thread = thread_of(*entity);
+        thread.cpu_.store(cpu.index, std::memory_order_relaxed);
+        return &thread;
+    });
+    if (stolen == nullptr) {
+        return false;
+    }
+    enqueue(*stolen, cpu.index);
+    return true;
+}
+
+}  // namespace kernel::sched

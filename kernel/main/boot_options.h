@@ -23,8 +23,16 @@ struct Bind {
     bool hide_unreadable = false;     // entries that are not world-readable do not exist for the guest
 };
 
+// A symbolic link in the guest's root, as distributions have them for /bin and /lib.
+struct Link {
+    std::string_view guest_path;
+    std::string_view target;
+};
+
 struct BootOptions {
     std::span<const Bind> binds;               // "/" may be among them and then comes first
+    std::span<const Link> links;               // made before the binds; what is there already stays
+    std::span<const std::string_view> directories;  // of the guest, made empty (with parents) where there is none
     std::span<const std::string_view> arguments;  // program and its arguments; empty starts a shell
     std::span<const std::string_view> environment;
     std::string_view working_directory = "/";

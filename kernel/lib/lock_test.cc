@@ -260,6 +260,31 @@ TEST(Mutex, EveryWaiterIsWoken) {
     EXPECT_EQ(parked(mutex), 0u);
 }
 
+// A thread that comes in between the unlock and the woken waiter knows that others wait.
+TEST(Mutex, StaysContendedWhileThreadsWait) {
+    MutexCore mutex;
+    mutex.lock();
+    std::jthread waiter([&] {
+        mutex.lock();
+        mutex.unlock();
+    });
+    while (parked(mutex) == 0) {
+        std::this_thread::yield();
+    }
+    for (int i = 0; i < 100; ++i) {
+        mutex.unlock();
+        if (!mutex.try_lock()) {
+            mutex.lock();
+        }
+        EXPECT_EQ(mutex.owner(), &current_lock_context());
+    }
+    mutex.unlock();
+    waiter.join();
+    EXPECT_EQ(mutex.owner(), nullptr);
+    EXPECT_TRUE(mutex.try_lock());
+    mutex.unlock();
+}
+
 TEST(Mutex, ExcludesUnderContention) {
     MutexGuarded<int, Rank::TestInner> counter;
     std::atomic<int> inside = 0;

@@ -15,27 +15,36 @@ LockContext* MutexCore::owner() const {
     return reinterpret_cast<LockContext*>(state_.load(std::memory_order_relaxed) & ~kContended);
 }
 
+bool MutexCore::try_lock_contended() {
+    // Free, but threads may be on the list: the bit stays, so that the unlock looks.
+    std::uintptr_t expected = kContended;
+    return state_.compare_exchange_strong(expected, self() | kContended, std::memory_order_acquire,
+                                          std::memory_order_relaxed);
+}
+
+// Under the list's flag: takes the lock if it is free, else makes sure that the owner will look at the list.
+bool MutexCore::take_or_mark_contended() {
+    const std::uintptr_t taken = self() | (waiters_.threads().empty() ? 0 : kContended);
+    std::uintptr_t state = state_.load(std::memory_order_relaxed);
+    while (true) {
+        if ((state & ~kContended) == kFree) {
+            if (state_.compare_exchange_weak(state, taken, std::memory_order_acquire, std::memory_order_relaxed)) {
+                return true;
+            }
+        } else if ((state & kContended) != 0 ||
+                   state_.compare_exchange_weak(state, state | kContended, std::memory_order_relaxed)) {
+            return false;
+        }
+    }
+}
+
 void MutexCore::lock_slow() {
     KASSERT(!held_by_current());
     bool acquired = false;
     while (!acquired) {
-        // Under the list's flag: take the lock if it is free, else make sure that the owner will look at the list.
-        // Other threads may be on the list, so the lock is taken with the contended bit; at worst one unlock finds
-        // nobody to wake.
         park_current(waiters_, [this, &acquired] {
-            std::uintptr_t state = state_.load(std::memory_order_relaxed);
-            while (true) {
-                if (state == kFree) {
-                    if (state_.compare_exchange_weak(state, self() | kContended, std::memory_order_acquire,
-                                                     std::memory_order_relaxed)) {
-                        acquired = true;
-                        return false;
-                    }
-                } else if ((state & kContended) != 0 ||
-                           state_.compare_exchange_weak(state, state | kContended, std::memory_order_relaxed)) {
-                    return true;
-                }
-            }
+            acquired = take_or_mark_contended();
+            return !acquired;
         });
     }
 }
@@ -43,7 +52,7 @@ void MutexCore::lock_slow() {
 void MutexCore::unlock_slow() {
     // Either the bit is set or the caller does not hold the lock.
     KASSERT(held_by_current());
-    state_.store(kFree, std::memory_order_release);
+    state_.store(kContended, std::memory_order_release);
     unpark_one(waiters_);
 }
 

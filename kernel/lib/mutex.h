@@ -23,7 +23,8 @@ public:
     }
     [[nodiscard]] bool try_lock() {
         std::uintptr_t expected = kFree;
-        return state_.compare_exchange_strong(expected, self(), std::memory_order_acquire, std::memory_order_relaxed);
+        return state_.compare_exchange_strong(expected, self(), std::memory_order_acquire, std::memory_order_relaxed) ||
+               (expected == kContended && try_lock_contended());
     }
     void unlock() {
         std::uintptr_t expected = self();
@@ -43,11 +44,14 @@ private:
     static constexpr std::uintptr_t kContended = 1;
 
     static std::uintptr_t self();
+    bool try_lock_contended();
+    bool take_or_mark_contended();
     void lock_slow();
     void unlock_slow();
 
-    // The owner's LockContext, with kContended if the owner has to wake a waiter when it unlocks. Always true while
-    // threads are on the list: the bit is set, or a thread taken off the list is about to try again and will set it.
+    // The owner's LockContext, or kFree; with kContended while threads are on the list, which makes whoever unlocks
+    // take the list's flag and wake one. The bit goes away only under the flag and with the list empty, so an owner
+    // that somebody sees through the list, with the flag held, cannot finish unlocking until the flag is released.
     std::atomic<std::uintptr_t> state_ = kFree;
     WaitList waiters_{[](const void* mutex) { return static_cast<const MutexCore*>(mutex)->owner(); }, this};
 };

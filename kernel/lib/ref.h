@@ -39,10 +39,9 @@ public:
     }
 
     void drop_reference() const {
-        const std::uint32_t before = count_.fetch_sub(1, std::memory_order_release);
+        const std::uint32_t before = count_.fetch_sub(1, std::memory_order_acq_rel);
         KASSERT(before != 0);
         if (before == 1) {
-            std::atomic_thread_fence(std::memory_order_acquire);
             // SAFETY: objects are never created const (make_ref), and nobody else can reach this one any more.
             const_cast<RefCounted*>(this)->last_reference_dropped();
         }

@@ -111,7 +111,7 @@ Result<> Inode::remove_attribute(std::string_view) {
     return Error::NotSupported;
 }
 
-Result<std::size_t> Inode::list_attributes(std::span<std::byte>) {
+Result<std::size_t> Inode::list_attributes(std::span<std::byte>, bool) {
     return std::size_t{0};
 }
 

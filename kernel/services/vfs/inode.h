@@ -118,7 +118,8 @@ public:
     virtual Result<std::size_t> get_attribute(std::string_view name, std::span<std::byte> value);
     virtual Result<> set_attribute(std::string_view name, std::span<const std::byte> value, AttributeMode mode);
     virtual Result<> remove_attribute(std::string_view name);
-    virtual Result<std::size_t> list_attributes(std::span<std::byte> names);
+    // Names with a zero behind each; those of trusted.* only if asked for.
+    virtual Result<std::size_t> list_attributes(std::span<std::byte> names, bool with_trusted);
 
     // Called without locks before something about the inode changes: an overlay copies up here. Errors: ReadOnly,
     // NoSpace, Io.

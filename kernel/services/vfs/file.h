@@ -89,6 +89,10 @@ public:
     virtual Result<> sync(bool data_only);
     // Reserves space or makes a hole, fallocate(2). NotSupported by default.
     virtual Result<> allocate(std::uint64_t offset, std::uint64_t bytes, std::uint32_t mode);
+    // The buffer of a pipe, fcntl(2) F_GETPIPE_SZ and F_SETPIPE_SZ. Returns its size. Errors: BadHandle (no pipe),
+    // InvalidArgument, NotPermitted (above the limit for the unprivileged), Busy (more is in it), NoMemory.
+    virtual Result<std::uint64_t> pipe_capacity() { return Error::BadHandle; }
+    virtual Result<std::uint64_t> set_pipe_capacity(std::uint64_t, bool /*privileged*/) { return Error::BadHandle; }
     // A handle on this file is closed in some process (not the last one, necessarily), close(2). Its result is close's.
     virtual Result<> flush() { return {}; }
 

@@ -26,8 +26,8 @@ std::uint64_t host_time_of(std::uint64_t boot_relative_ns) {
     return boot_relative_ns >= kNever ? kNoDeadline : boot_relative_ns + boot_time_ns;
 }
 
-void set_up_clock() {
-    boot_time_ns = host_monotonic_ns();
+void set_up_clock(std::uint64_t start_ns) {
+    boot_time_ns = start_ns != 0 ? start_ns : host_monotonic_ns();
 }
 
 }  // namespace kernel::platform::hosted

@@ -16,7 +16,7 @@ constexpr timespec to_timespec(std::uint64_t ns) {
     return {.tv_sec = static_cast<time_t>(ns / kNsPerSecond), .tv_nsec = static_cast<long>(ns % kNsPerSecond)};
 }
 
-// Time zero of the kernel's clock is now.
-void set_up_clock();
+// Sets time zero of the kernel's clock, in the host's time; 0: now.
+void set_up_clock(std::uint64_t start_ns = 0);
 
 }  // namespace kernel::platform::hosted

@@ -8,6 +8,7 @@ namespace kernel::platform::hosted {
 struct HostedOptions {
     std::uint64_t memory_bytes = 0;  // that guests can have, page cache and memory file systems included
     unsigned cpus = 1;
+    std::uint64_t start_ns = 0;  // of the host's CLOCK_MONOTONIC: time zero of the kernel's clock; 0: now
     int trace_descriptor = -1;  // where ConsoleStream::Trace writes; -1: standard error
     bool confine = true;        // off only to debug the kernel itself
 };

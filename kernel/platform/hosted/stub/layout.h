@@ -20,13 +20,13 @@
 // filter sees as instruction pointer.
 #define KPIO_HANDLER 0x000
 #define KPIO_NOTIFY_RETURN 0x015
-#define KPIO_THREAD_SEND_RETURN 0x160
-#define KPIO_THREAD_CLOSE_RETURN 0x180
-#define KPIO_MAPPER_SEND_RETURN 0x240
-#define KPIO_MAPPER_CLOSE_RETURN 0x260
-#define KPIO_MAPPER_CLOSE_SOCKET_RETURN 0x270
-#define KPIO_MAPPER_NOTIFY_RETURN 0x290
-#define KPIO_MAPPER_OPERATION_RETURN 0x2d0
+#define KPIO_THREAD_SEND_RETURN 0x170
+#define KPIO_THREAD_CLOSE_RETURN 0x190
+#define KPIO_MAPPER_SEND_RETURN 0x250
+#define KPIO_MAPPER_CLOSE_RETURN 0x270
+#define KPIO_MAPPER_CLOSE_SOCKET_RETURN 0x280
+#define KPIO_MAPPER_NOTIFY_RETURN 0x2a0
+#define KPIO_MAPPER_OPERATION_RETURN 0x2e0
 
 // The number of the system call that stands for "the mapper's batch is done". It is never carried out.
 #define KPIO_MAPPER_NOTIFY_NUMBER 110
@@ -111,7 +111,7 @@ struct StubReport {
     StubEvent event;
     std::uint32_t stub;
     std::uint32_t slot;
-    std::uint32_t padding;
+    std::uint32_t generation;  // stubs that share a number, one after the other, differ in it
 };
 
 // One system call of the mapper: mmap, munmap or mprotect.
@@ -196,9 +196,9 @@ inline constexpr unsigned kStubUser = 65534;
 enum class ZygoteCommand : std::uint32_t { Create, End };
 struct ZygoteRequest {
     ZygoteCommand command;
-    std::uint32_t stub;    // Create: number of the stub
-    std::int32_t process;  // End: the process, already killed, whose id may be given up
-    std::uint32_t padding;
+    std::uint32_t stub;        // Create: number of the stub
+    std::uint32_t generation;  // Create
+    std::int32_t process;      // End: the process, already killed, whose id may be given up
 };
 
 }  // namespace kernel::platform::hosted

@@ -62,6 +62,7 @@ load_bases:
 # one thread for each change of the command sequence. It has no filter, because a filter with a listener would be
 # inherited and exclude the thread's own.
 kpio_stub_leader:
+        movabs  $KPIO_STUB_CONTROL, %rbx
         xor     %edi, %edi
         movabs  $KPIO_STUB_CODE, %rsi
         mov     $NR_MUNMAP, %eax
@@ -74,7 +75,6 @@ kpio_stub_leader:
         syscall
         test    %rax, %rax
         jnz     leader_failed
-        movabs  $KPIO_STUB_CONTROL, %rbx
         mov     $CLONE_FLAGS, %edi
         xor     %esi, %esi
         xor     %edx, %edx
@@ -117,6 +117,11 @@ make_thread:
         syscall
         jmp     next_command
 leader_failed:
+        lea     KPIO_CONTROL_FAILURE_MESSAGE(%rbx), %rsi
+        mov     $KPIO_STUB_SOCKET, %edi
+        mov     $MSG_NOSIGNAL, %edx
+        mov     $NR_SENDMSG, %eax
+        syscall
         mov     $1, %edi
         mov     $NR_EXIT_GROUP, %eax
         syscall

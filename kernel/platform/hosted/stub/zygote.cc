@@ -118,8 +118,8 @@ void move_stub_page() {
                 static_cast<HostResult>(kStubCode), 7);
 }
 
-void send_report(StubEvent event, std::uint32_t stub) {
-    const StubReport report{event, stub, 0, 0};
+void report_failure(const ZygoteRequest& request) {
+    const StubReport report{StubEvent::CreateFailed, request.stub, 0, request.generation};
     host_syscall(SYS_sendto, kZygoteSocket, &report, sizeof report, MSG_NOSIGNAL, nullptr, 0);
 }
 
@@ -170,7 +170,7 @@ class EndedProcesses {
         }
         const HostResult child = host_syscall(SYS_clone, SIGCHLD, 0, nullptr, nullptr, 0);
         if (child == 0) become_stub(request.stub, zygote);
-        if (child < 0) send_report(StubEvent::CreateFailed, request.stub);
+        if (child < 0) report_failure(request);
     }
 }
 
@@ -181,6 +181,7 @@ extern "C" [[noreturn]] void kpio_zygote_main() {
     const HostResult page = host_syscall(SYS_mmap, 0, kPageSize, PROT_READ, MAP_SHARED, kZygoteArena, 0);
     require(!host_failed(page), 1);
     const auto& parameters = *reinterpret_cast<const ZygoteParameters*>(page);
+    host_syscall(SYS_close_range, kZygoteArena + 1, ~0u, 0);
     give_up_rights(parameters);
     // After the change of user, which clears it.
     die_with_parent(parameters.kernel_process);

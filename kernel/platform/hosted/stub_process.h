@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#pragma once
+#include <atomic>
+#include <cstdint>
+#include <span>
+
+#include "lib/guarded.h"
+#include "lib/own.h"
+#include "lib/ref.h"
+#include "platform/hosted/notify.h"
+#include "platform/hosted/stub_control.h"
+
+namespace kernel::platform::hosted {
+
+// One host thread of a stub that runs guest code. It belongs to one UserContext, or is a spare one of its stub. While
+// the kernel has control, it waits in `waiting` for an answer; or it has not come for the first time yet.
+struct GuestThread {
+    Listener listener;
+    unsigned slot = 0;
+    bool is_waiting = false;
+    Notification waiting;
+    OwnPtr<GuestThread> next_spare;
+};
+
+// What the zygote client hands over when a stub is ready.
+struct NewStub {
+    StubIdentity identity;
+    StubArena* arena = nullptr;
+    std::int32_t process = 0;
+    Listener mapper;
+    OwnPtr<GuestThread> thread;
+};
+
+// The host process that a guest address space lives in. Shared by its page map and its user contexts; the process is
+// killed when the last of them goes.
+class StubProcess final : public RefCounted {
+  public:
+    // Errors: NoMemory, WouldBlock (limits of the host). Blocks the host thread, mostly not at all.
+    static Result<RefPtr<StubProcess>> create();
+
+    bool is_dead() const { return dead_.load(std::memory_order_relaxed); }
+    // Ends the process, whatever its threads do.
+    void kill();
+
+    // Has the mapper carry out the operations (at most kMapperBatch) in order, stopping at the first that fails. Returns
+    // the number done; `failure` is 0 or a negative errno. When the process is dead all count as done. The caller
+    // serialises calls.
+    std::size_t run_operations(std::span<const MapperOperation> operations, HostResult& failure);
+
+    // A thread that waits in its first or a later notification. Errors: NoMemory, WouldBlock (limits), Killed.
+    Result<OwnPtr<GuestThread>> take_thread();
+    // The thread waits, or it is dead.
+    void give_back_thread(OwnPtr<GuestThread> thread);
+
+    // Sends the thread the signal that interrupts guest code.
+    void kick(const GuestThread& thread);
+
+    StubSlot& slot(unsigned index) { return stub_.arena->slots[index]; }
+    std::byte* frame_page(unsigned index) { return stub_.arena->frames[index].data(); }
+    const StubIdentity& identity() const { return stub_.identity; }
+    std::int32_t host_process() const { return stub_.process; }
+
+    // The processor time that the process has used, in nanoseconds.
+    std::uint64_t processor_time_ns() const;
+
+  private:
+    friend class kernel::ObjectMaker;
+    explicit StubProcess(NewStub&& stub) : stub_(std::move(stub)) {}
+    ~StubProcess() override;
+
+    NewStub stub_;
+    std::atomic<bool> dead_ = false;
+    bool mapper_waits_ = false;
+    Notification mapper_notification_;
+
+    struct Threads {
+        OwnPtr<GuestThread> spare;
+        unsigned slots_used = 1;
+    };
+    SpinGuarded<Threads, Rank::Stub> threads_;
+};
+
+}  // namespace kernel::platform::hosted

@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// The whole way of a trap with real stubs: needs a host that lets us have them.
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <atomic>
+#include <cstring>
+
+#include "platform/hosted/signal_frame.h"
+#include "platform/hosted/stub/layout.h"
+#include "platform/hosted/transport_fixture.h"
+
+GUEST_PROGRAM(guest_syscalls, "mov $39, %eax; mov $1, %edi; mov $2, %esi; mov $3, %edx; mov $4, %r10d; mov $5, %r8d;"
+                              "mov $6, %r9d; syscall; mov %rax, %rbx; mov $60, %eax; mov %rbx, %rdi; syscall; ud2")
+GUEST_PROGRAM(guest_loop, "1: jmp 1b")
+GUEST_PROGRAM(guest_call_loop, "1: mov $39, %eax; syscall; add %rax, %r15; jmp 1b")
+GUEST_PROGRAM(guest_load, "mov (%rdi), %rbx; syscall; ud2")
+GUEST_PROGRAM(guest_store, "mov %rbx, (%rdi); syscall; ud2")
+GUEST_PROGRAM(guest_jump, "jmp *%rdi")
+GUEST_PROGRAM(guest_undefined, "ud2")
+GUEST_PROGRAM(guest_divide, "xor %ecx, %ecx; div %ecx")
+GUEST_PROGRAM(guest_breakpoint, "int3")
+GUEST_PROGRAM(guest_privileged, "hlt")
+GUEST_PROGRAM(guest_step, "pushf; orl $0x100, (%rsp); popf; nop; nop")
+GUEST_PROGRAM(guest_noncanonical, "mov $1, %eax; shl $63, %rax; mov (%rax), %rax")
+GUEST_PROGRAM(guest_old_call, "mov $20, %eax; int $0x80; ud2")
+GUEST_PROGRAM(guest_x32_call, "mov $0x40000027, %eax; syscall; ud2")
+GUEST_PROGRAM(guest_bases, "rdfsbase %rbx; rdgsbase %rbp; syscall; mov $0x1234000, %edi; wrfsbase %rdi; syscall;"
+                           "rdfsbase %rbx; rdgsbase %rbp; syscall; ud2")
+GUEST_PROGRAM(guest_vectors, "movups (%rdi), %xmm3; syscall; movups %xmm3, 16(%rdi); syscall; ud2")
+GUEST_PROGRAM(guest_flags, "pushf; pop %rbx; syscall; ud2")
+
+namespace kernel::platform::hosted {
+namespace {
+
+class Transport : public testing::Test {
+protected:
+    static void SetUpTestSuite() { ASSERT_TRUE(start_platform(2)) << start_failure_text(); }
+    void TearDown() override { set_timer(kNoDeadline); }
+};
+
+TEST_F(Transport, SystemCallCarriesArgumentsAndResult) {
+    Guest guest(guest_syscalls());
+    auto context = guest.start();
+    ASSERT_EQ(context->enter_user().kind, TrapKind::Syscall);
+    const SyscallFrame& call = context->syscall();
+    EXPECT_EQ(call.number, 39u);
+    EXPECT_EQ(call.arguments, (std::array<std::uint64_t, 6>{1, 2, 3, 4, 5, 6}));
+    EXPECT_GT(call.instruction_pointer, kCode.value);
+    context->set_syscall_result(0x1234'5678'9abc);
+    ASSERT_EQ(context->enter_user().kind, TrapKind::Syscall);
+    EXPECT_EQ(context->syscall().number, 60u);
+    EXPECT_EQ(context->syscall().arguments[0], 0x1234'5678'9abcu);
+}
+
+TEST_F(Transport, RegistersCanBeReadAndChanged) {
+    Guest guest(guest_syscalls());
+    Registers initial = Guest::initial();
+    initial.r12 = 0xdead'beef'0000'0001;
+    auto context = guest.start(initial);
+    ASSERT_EQ(context->enter_user().kind, TrapKind::Syscall);
+    Registers* registers = MUST(context->registers());
+    EXPECT_EQ(registers->r12, initial.r12);
+    EXPECT_EQ(registers->rsp, initial.rsp);
+    EXPECT_EQ(registers->rdi, 1u);
+    registers->rip = kCode.value;  // again
+    ASSERT_EQ(context->enter_user().kind, TrapKind::Syscall);
+    EXPECT_EQ(context->syscall().number, 39u);
+}
+
+TEST_F(Transport, FaultsTellAddressAndAccess) {
+    Guest guest(guest_load());
+    Registers registers = Guest::initial();
+    registers.rdi = 0x12345678;
+    auto context = guest.start(registers);
+    Trap trap = context->enter_user();
+    EXPECT_EQ(trap.kind, TrapKind::Fault);
+    EXPECT_EQ(trap.fault_address.value, 0x12345678u);
+    EXPECT_EQ(trap.fault_access, Access::Read);
+    // The page is mapped and the instruction goes on.
+    const FrameNumber frame = next_frame();
+    *reinterpret_cast<std::uint64_t*>(frame_pointer(frame) + 0x678) = 77;
+    MUST(guest.map->map(VirtAddr{0x12345000}, frame, 1, kReadOnly));
+    trap = context->enter_user();
+    ASSERT_EQ(trap.kind, TrapKind::Syscall);
+    EXPECT_EQ(MUST(context->registers())->rbx, 77u);
+}
+
+TEST_F(Transport, ProtectionHolds) {
+    Guest guest(guest_store());
+    Registers registers = Guest::initial();
+    registers.rdi = kData.value + 8;
+    registers.rbx = 5;
+    auto context = guest.start(registers);
+    ASSERT_EQ(context->enter_user().kind, TrapKind::Syscall);
+    EXPECT_EQ(guest.data_at<std::uint64_t>(8), 5u);
+    guest.map->protect(kData, 1, kReadOnly);
+    *MUST(context->registers()) = registers;
+    const Trap trap = context->enter_user();
+    ASSERT_EQ(trap.kind, TrapKind::Fault);
+    EXPECT_EQ(trap.fault_access, Access::Write);
+    EXPECT_EQ(trap.error_code & 1, 1u);
+    guest.map->protect(kData, 1, kReadWrite);
+    EXPECT_EQ(context->enter_user().kind, TrapKind::Syscall);
+    guest.map->unmap(kData, 1);
+    *MUST(context->registers()) = registers;
+    EXPECT_EQ(context->enter_user().kind, TrapKind::Fault);
+}
+
+TEST_F(Transport, DataCannotBeExecuted) {
+    Guest guest(guest_jump());
+    Registers registers = Guest::initial();
+    registers.rdi = kData.value;
+    auto context = guest.start(registers);
+    const Trap trap = context->enter_user();
+    ASSERT_EQ(trap.kind, TrapKind::Fault);
+    EXPECT_EQ(trap.fault_access, Access::Execute);
+    EXPECT_EQ(trap.fault_address, kData);
+}
+
+TEST_F(Transport, ExceptionsHaveTheirVector) {
+    const auto vector_of = [](std::span<const std::byte> program) {
+        Guest guest(program);
+        auto context = guest.start();
+        const Trap trap = context->enter_user();
+        EXPECT_EQ(trap.kind, TrapKind::Exception);
+        return trap.vector;
+    };
+    EXPECT_EQ(vector_of(guest_undefined()), 6);
+    EXPECT_EQ(vector_of(guest_divide()), 0);
+    EXPECT_EQ(vector_of(guest_breakpoint()), 3);
+    EXPECT_EQ(vector_of(guest_privileged()), 13);
+    EXPECT_EQ(vector_of(guest_step()), 1);
+    EXPECT_EQ(vector_of(guest_noncanonical()), 13);
+}
+
+TEST_F(Transport, OtherDoorsAreBadSystemCalls) {
+    for (const auto program : {guest_old_call(), guest_x32_call()}) {
+        Guest guest(program);
+        auto context = guest.start();
+        EXPECT_EQ(context->enter_user().kind, TrapKind::BadSyscall);
+        EXPECT_EQ(context->enter_user().vector, 6);  // goes on behind it
+    }
+}
+
+TEST_F(Transport, JumpOutOfTheAddressSpaceIsAFault) {
+    for (const std::uint64_t target : {std::uint64_t{1} << 63, std::uint64_t{0x8000'0000'0000}, ~std::uint64_t{0}}) {
+        Guest guest(guest_loop());
+        Registers registers = Guest::initial();
+        registers.rip = target;
+        auto context = guest.start(registers);
+        const Trap trap = context->enter_user();
+        EXPECT_TRUE(trap.kind == TrapKind::Exception || trap.kind == TrapKind::Fault) << std::hex << target;
+        registers.rip = kCode.value;
+        *MUST(context->registers()) = registers;
+        set_timer(monotonic_ns() + 2'000'000);
+        EXPECT_EQ(context->enter_user().kind, TrapKind::Interrupt);
+        take_interrupts();
+    }
+}
+
+TEST_F(Transport, TimerInterruptsALoop) {
+    Guest guest(guest_loop());
+    auto context = guest.start();
+    for (int i = 0; i < 20; ++i) {
+        const std::uint64_t begin = monotonic_ns();
+        set_timer(begin + 1'000'000);
+        EXPECT_EQ(context->enter_user().kind, TrapKind::Interrupt);
+        EXPECT_TRUE(has(take_interrupts(), Interrupts::Timer));
+        EXPECT_GE(monotonic_ns() - begin, 1'000'000u);
+        EXPECT_EQ(MUST(context->registers())->rip, kCode.value);
+    }
+}
+
+TEST_F(Transport, SegmentBasesTravelBothWays) {
+    Guest guest(guest_bases());
+    Registers registers = Guest::initial();
+    registers.fs_base = 0x7000'1000;
+    registers.gs_base = 0x7000'2000;
+    auto context = guest.start(registers);
+    ASSERT_EQ(context->enter_user().kind, TrapKind::Syscall);
+    EXPECT_EQ(MUST(context->registers())->rbx, 0x7000'1000u);
+    EXPECT_EQ(MUST(context->registers())->rbp, 0x7000'2000u);
+    ASSERT_EQ(context->enter_user().kind, TrapKind::Syscall);
+    EXPECT_EQ(MUST(context->registers())->fs_base, 0x1234000u);
+    MUST(context->registers())->gs_base = 0x5555'0000;
+    ASSERT_EQ(context->enter_user().kind, TrapKind::Syscall);
+    EXPECT_EQ(MUST(context->registers())->rbx, 0x1234000u);
+    EXPECT_EQ(MUST(context->registers())->rbp, 0x5555'0000u);
+    MUST(context->registers())->fs_base = std::uint64_t{1} << 62;  // no address: ignored
+    EXPECT_EQ(context->enter_user().kind, TrapKind::Exception);
+}
+
+TEST_F(Transport, VectorStateIsSavedAndSet) {
+    constexpr std::size_t kXmm3 = 160 + 3 * 16;
+    Guest guest(guest_vectors());
+    Registers registers = Guest::initial();
+    registers.rdi = kData.value;
+    guest.data_at<std::uint64_t>(0) = 0x1111'2222'3333'4444;
+    auto context = guest.start(registers);
+    ASSERT_EQ(context->enter_user().kind, TrapKind::Syscall);
+    MUST(context->registers());
+    ASSERT_EQ(context->xstate().size(), xstate_size());
+    std::vector<std::byte> state(context->xstate().begin(), context->xstate().end());
+    std::uint64_t value;
+    std::memcpy(&value, &state[kXmm3], 8);
+    EXPECT_EQ(value, 0x1111'2222'3333'4444u);
+    value = 0x9999;
+    std::memcpy(&state[kXmm3], &value, 8);
+    ASSERT_TRUE(context->set_xstate(state).has_value());
+    ASSERT_EQ(context->enter_user().kind, TrapKind::Syscall);
+    EXPECT_EQ(guest.data_at<std::uint64_t>(16), 0x9999u);
+    // What XRSTOR would refuse is refused.
+    std::vector<std::byte> bad = state;
+    bad[512 + 7] = std::byte{0x40};
+    EXPECT_EQ(context->set_xstate(bad).error(), Error::InvalidArgument);
+    bad = state;
+    bad[512 + 8] = std::byte{1};
+    EXPECT_EQ(context->set_xstate(bad).error(), Error::InvalidArgument);
+    bad = state;
+    bad[27] = std::byte{0xff};
+    EXPECT_EQ(context->set_xstate(bad).error(), Error::InvalidArgument);
+    EXPECT_EQ(context->set_xstate(std::span(state).first(512)).error(), Error::InvalidArgument);
+    // A fresh state is zero.
+    *MUST(context->registers()) = registers;
+    MUST(context->registers())->rip = kCode.value + 3;  // behind the load
+    context->reset_xstate();
+    ASSERT_EQ(context->enter_user().kind, TrapKind::Syscall);
+    ASSERT_EQ(context->enter_user().kind, TrapKind::Syscall);
+    EXPECT_EQ(guest.data_at<std::uint64_t>(16), 0u);
+}
+
+TEST_F(Transport, FlagsOfTheKernelCannotBeSet) {
+    Guest guest(guest_flags());
+    Registers registers = Guest::initial();
+    registers.rflags = 0x3000 | 0x20000 | 0x4000 | 0x80000 | 0x400 | 0x1;  // IOPL, VM, NT, VIF; and DF, CF
+    auto context = guest.start(registers);
+    ASSERT_EQ(context->enter_user().kind, TrapKind::Syscall);
+    EXPECT_EQ(MUST(context->registers())->rbx & ~std::uint64_t{0x10000}, 0x603u);
+}
+
+TEST_F(Transport, ThreadsShareMemoryAndAreReused) {
+    Guest guest(guest_call_loop());
+    auto first = guest.start();
+    auto second = guest.start();
+    for (int i = 0; i < 100; ++i) {
+        ASSERT_EQ(first->enter_user().kind, TrapKind::Syscall);
+        ASSERT_EQ(second->enter_user().kind, TrapKind::Syscall);
+        first->set_syscall_result(1);
+        second->set_syscall_result(2);
+    }
+    ASSERT_EQ(first->enter_user().kind, TrapKind::Syscall);
+    EXPECT_EQ(MUST(first->registers())->r15, 100u);
+    first.reset();
+    for (int i = 0; i < 2000; ++i) {  // more than there are slots
+        auto next = guest.start();
+        ASSERT_EQ(next->enter_user().kind, TrapKind::Syscall);
+        EXPECT_EQ(MUST(next->registers())->r15, 0u);
+    }
+    ASSERT_EQ(second->enter_user().kind, TrapKind::Syscall);
+    EXPECT_EQ(MUST(second->registers())->r15, 200u);
+}
+
+TEST_F(Transport, ManyThreads) {
+    Guest guest(guest_call_loop());
+    std::vector<OwnPtr<UserContext>> contexts;
+    for (int i = 0; i < 200; ++i) contexts.push_back(guest.start());
+    for (auto& context : contexts) EXPECT_EQ(context->enter_user().kind, TrapKind::Syscall);
+}
+
+TEST_F(Transport, ADeadStubIsSeen) {
+    Guest guest(guest_loop());
+    auto context = guest.start();
+    set_timer(monotonic_ns() + 1'000'000);
+    EXPECT_EQ(context->enter_user().kind, TrapKind::Interrupt);
+    take_interrupts();
+    kill(guest.stub().host_process(), SIGKILL);
+    set_timer(monotonic_ns() + 1'000'000'000);
+    EXPECT_EQ(context->enter_user().kind, TrapKind::Dead);
+    guest.map->unmap(kData, 1);
+    guest.map->commit();  // does not hang
+    EXPECT_EQ(context->enter_user().kind, TrapKind::Dead);
+    EXPECT_EQ(UserContext::create(*guest.map, Guest::initial()).error(), Error::Killed);
+}
+
+TEST_F(Transport, BatchesOfMappings) {
+    constexpr std::uint64_t kPages = 300;
+    constexpr VirtAddr kBase{0x1000'0000};
+    Guest guest(guest_load());
+    const FrameNumber frames = next_frame(kPages);
+    for (std::uint64_t i = 0; i < kPages; ++i) {
+        *reinterpret_cast<std::uint64_t*>(frame_pointer(frames + i)) = 1000 + i;
+        // Backwards, so that nothing merges.
+        MUST(guest.map->map(kBase + i * kPageSize, frames + (kPages - 1 - i), 1, kReadWrite));
+    }
+    Registers registers = Guest::initial();
+    auto context = guest.start(registers);
+    const auto load = [&](std::uint64_t page) {
+        registers.rdi = kBase.value + page * kPageSize;
+        *MUST(context->registers()) = registers;
+        return context->enter_user();
+    };
+    for (std::uint64_t i = 0; i < kPages; ++i) {
+        ASSERT_EQ(load(i).kind, TrapKind::Syscall);
+        ASSERT_EQ(MUST(context->registers())->rbx, 1000 + kPages - 1 - i);
+    }
+    // A range with holes: nothing of it may stay writable.
+    guest.map->unmap(kBase + 100 * kPageSize, 3);
+    guest.map->protect(kBase, kPages, kReadOnly);
+    EXPECT_EQ(load(101).kind, TrapKind::Fault);
+    guest.map->unmap(kBase, kPages);
+    for (std::uint64_t i = 0; i < kPages; i += 7) EXPECT_EQ(load(i).kind, TrapKind::Fault);
+}
+
+TEST_F(Transport, MappingsAreBounded) {
+    Guest guest(guest_load());
+    const FrameNumber frames = next_frame(2);
+    auto context = guest.start();
+    // Alternating frames, so that the host cannot merge them.
+    for (std::uint64_t i = 0; i < 70'000; ++i) {
+        MUST(guest.map->map(VirtAddr{0x1000'0000 + i * kPageSize}, frames + (i & 1), 1, kReadOnly));
+    }
+    guest.map->commit();
+    guest.map_all();
+    Registers registers = Guest::initial();
+    registers.rdi = 0x1000'0000 + 69'999 * kPageSize;
+    *MUST(context->registers()) = registers;
+    EXPECT_EQ(context->enter_user().kind, TrapKind::Syscall);
+}
+
+std::atomic<UserContext*> second_cpu_context = nullptr;
+std::atomic<unsigned> second_cpu_calls = 0;
+
+void second_cpu(unsigned) {
+    for (;;) {
+        UserContext* context = second_cpu_context.load();
+        if (context == nullptr) {
+            idle_until_interrupt();
+            take_interrupts();
+            continue;
+        }
+        const Trap trap = context->enter_user();
+        if (trap.kind == TrapKind::Interrupt) take_interrupts();
+        if (trap.kind == TrapKind::Syscall) ++second_cpu_calls;
+        if (trap.kind == TrapKind::Dead) second_cpu_context = nullptr;
+    }
+}
+
+TEST_F(Transport, TwoStubsOnTwoCpus) {
+    ASSERT_TRUE(start_secondary_cpus(second_cpu).has_value());
+    Guest first(guest_call_loop());
+    Guest second(guest_call_loop());
+    auto here = first.start();
+    auto there = second.start();
+    second_cpu_context = there.get();
+    send_ipi(1);
+    for (int i = 0; i < 20'000; ++i) ASSERT_EQ(here->enter_user().kind, TrapKind::Syscall);
+    const std::uint64_t limit = monotonic_ns() + 5'000'000'000;
+    while (second_cpu_calls < 1000 && monotonic_ns() < limit) spin_pause();
+    EXPECT_GE(second_cpu_calls, 1000u);
+    kill(second.stub().host_process(), SIGKILL);
+    while (second_cpu_context != nullptr && monotonic_ns() < limit) spin_pause();
+    EXPECT_EQ(second_cpu_context.load(), nullptr);
+}
+
+}  // namespace
+}  // namespace kernel::platform::hosted

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include "platform/hosted/zygote_client.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+
+#include "platform/hosted/zygote_start.h"
+
+namespace kernel::platform::hosted {
+namespace {
+
+// Ready stubs cost the host about 200 KB each. The first program of a short run needs no second one.
+constexpr unsigned kPoolAtStart = 1;
+constexpr unsigned kPool = 2;
+
+// A stub that has been ordered, or one thread of it.
+struct Order {
+    StubIdentity identity;
+    unsigned slot = 0;
+    bool wants_mapper = false;
+    bool failed = false;
+    std::int32_t process = 0;
+    int mapper = -1;
+    int thread = -1;
+
+    bool is_settled() const { return failed || (thread >= 0 && (mapper >= 0 || !wants_mapper)); }
+};
+
+void close_descriptor(int& descriptor) {
+    if (descriptor >= 0) host_syscall(SYS_close, descriptor);
+    descriptor = -1;
+}
+
+struct Received {
+    StubReport report{};
+    std::int32_t process = 0;
+    int descriptor = -1;
+};
+
+// Reads one message of a stub or the zygote. False when none came in time or it is none of theirs.
+bool receive_message(int socket, Received& received) {
+    alignas(cmsghdr) std::array<std::byte, CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(ucred))> control{};
+    iovec vector{&received.report, sizeof received.report};
+    msghdr message{};
+    message.msg_iov = &vector;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    HostResult size;
+    do {
+        size = host_syscall(SYS_recvmsg, socket, &message, MSG_CMSG_CLOEXEC);
+    } while (size == -EINTR);
+    if (size < 0) return false;
+    for (const cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
+         header = CMSG_NXTHDR(&message, const_cast<cmsghdr*>(header))) {
+        if (header->cmsg_level != SOL_SOCKET) continue;
+        if (header->cmsg_type == SCM_RIGHTS) {
+            __builtin_memcpy(&received.descriptor, CMSG_DATA(header), sizeof(int));
+        } else if (header->cmsg_type == SCM_CREDENTIALS) {
+            ucred credentials;
+            __builtin_memcpy(&credentials, CMSG_DATA(header), sizeof credentials);
+            received.process = credentials.pid;
+        }
+    }
+    if (size == sizeof received.report) return true;
+    close_descriptor(received.descriptor);
+    return false;
+}
+
+class Zygote {
+  public:
+    Result<Order> take_stub();
+    Result<Order> make_thread(StubArena& arena, StubIdentity identity, unsigned slot);
+    void forget(StubIdentity identity, std::int32_t process);
+    void order_until(unsigned pool);
+
+  private:
+    Result<> order_stub();
+    Result<unsigned> take_number();
+    Result<> wait_for(Order& order);
+    Order* find(const Received& received);
+    void enter(Order& order, const Received& received);
+
+    unsigned pool_ = kPoolAtStart;
+    std::uint32_t generation_ = 0;
+    // Numbers from first_unused_ on have never been used; those given back are used again first.
+    unsigned first_unused_ = 1;
+    unsigned returned_count_ = 0;
+    std::array<std::uint16_t, kMaxStubs> returned_{};
+    // Oldest first.
+    std::array<Order, kPool + 1> orders_{};
+    unsigned order_count_ = 0;
+    Order* thread_order_ = nullptr;
+};
+
+Result<unsigned> Zygote::take_number() {
+    if (returned_count_ != 0) return unsigned{returned_[--returned_count_]};
+    if (first_unused_ == kMaxStubs) return Error::WouldBlock;
+    return first_unused_++;
+}
+
+Result<> Zygote::order_stub() {
+    const unsigned number = TRY(take_number());
+    Order& order = orders_[order_count_];
+    order = {.identity = {number, ++generation_}, .wants_mapper = true};
+    prepare_stub(stub_arena(number), order.identity, guest_filter(), mapper_filter());
+    const ZygoteRequest request{ZygoteCommand::Create, number, order.identity.generation, 0};
+    if (host_syscall(SYS_sendto, zygote_socket(), &request, sizeof request, MSG_NOSIGNAL, nullptr, 0) < 0) {
+        returned_[returned_count_++] = static_cast<std::uint16_t>(number);
+        return Error::WouldBlock;
+    }
+    ++order_count_;
+    return {};
+}
+
+void Zygote::order_until(unsigned pool) {
+    while (order_count_ < pool && order_stub().has_value()) {
+    }
+}
+
+Order* Zygote::find(const Received& received) {
+    const auto matches = [&](const Order& order) {
+        return order.identity.number == received.report.stub && order.identity.generation == received.report.generation;
+    };
+    if (thread_order_ != nullptr && matches(*thread_order_)) return thread_order_;
+    const auto found = std::find_if(orders_.begin(), orders_.begin() + order_count_, matches);
+    return found == orders_.begin() + order_count_ ? nullptr : &*found;
+}
+
+void Zygote::enter(Order& order, const Received& received) {
+    if (received.process != 0 && received.report.event != StubEvent::CreateFailed) order.process = received.process;
+    switch (received.report.event) {
+        case StubEvent::MapperReady:
+            order.mapper = received.descriptor;
+            break;
+        case StubEvent::ThreadReady:
+            order.thread = received.descriptor;
+            break;
+        default:
+            order.failed = true;
+            break;
+    }
+    // Without a descriptor we have none left.
+    if (received.descriptor < 0) order.failed = true;
+}
+
+Result<> Zygote::wait_for(Order& order) {
+    while (!order.is_settled()) {
+        Received received;
+        if (!receive_message(zygote_socket(), received)) {
+            order.failed = true;  // timed out
+            break;
+        }
+        if (Order* target = find(received); target != nullptr) {
+            enter(*target, received);
+        } else {
+            close_descriptor(received.descriptor);
+        }
+    }
+    if (!order.failed) return {};
+    close_descriptor(order.mapper);
+    close_descriptor(order.thread);
+    return Error::WouldBlock;
+}
+
+Result<Order> Zygote::take_stub() {
+    if (order_count_ == 0) TRY(order_stub());
+    const Result<> result = wait_for(orders_[0]);
+    Order order = orders_[0];
+    std::copy(orders_.begin() + 1, orders_.begin() + order_count_, orders_.begin());
+    --order_count_;
+    // The number of one that failed stays unused: its process may yet report.
+    if (!result.has_value()) {
+        if (order.process != 0) host_syscall(SYS_kill, order.process, SIGKILL);
+        return result.error();
+    }
+    order_until(pool_);
+    pool_ = kPool;
+    return order;
+}
+
+Result<Order> Zygote::make_thread(StubArena& arena, StubIdentity identity, unsigned slot) {
+    Order order{.identity = identity, .slot = slot};
+    thread_order_ = &order;
+    request_stub_thread(arena, slot);
+    const Result<> result = wait_for(order);
+    thread_order_ = nullptr;
+    if (!result.has_value()) return result.error();
+    return order;
+}
+
+void Zygote::forget(StubIdentity identity, std::int32_t process) {
+    const ZygoteRequest request{ZygoteCommand::End, 0, 0, process};
+    host_syscall(SYS_sendto, zygote_socket(), &request, sizeof request, MSG_NOSIGNAL, nullptr, 0);
+    // What one guest has left in its frame pages is not for the next.
+    const std::uint64_t offset = identity.number * kArenaStride + offsetof(StubArena, frames);
+    const HostResult punched = host_syscall(SYS_fallocate, arena_descriptor(),
+                                            FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, sizeof(StubArena::frames));
+    if (punched == 0) returned_[returned_count_++] = static_cast<std::uint16_t>(identity.number);
+}
+
+[[clang::no_destroy]] constinit SpinGuarded<Zygote, Rank::StubPool> zygote;
+
+}  // namespace
+
+void order_first_stub() {
+    zygote.with([](Zygote& client) { client.order_until(kPoolAtStart); });
+}
+
+Result<NewStub> take_new_stub() {
+    OwnPtr<GuestThread> thread = TRY(make_own<GuestThread>());
+    const Order order = TRY(zygote.with([](Zygote& client) { return client.take_stub(); }));
+    thread->listener = Listener(order.thread);
+    NewStub stub;
+    stub.identity = order.identity;
+    stub.arena = &stub_arena(order.identity.number);
+    stub.process = order.process;
+    stub.mapper = Listener(order.mapper);
+    stub.thread = std::move(thread);
+    return stub;
+}
+
+Result<OwnPtr<GuestThread>> make_guest_thread(StubArena& arena, StubIdentity identity, unsigned slot) {
+    OwnPtr<GuestThread> thread = TRY(make_own<GuestThread>());
+    thread->slot = slot;
+    const Order order = TRY(zygote.with([&](Zygote& client) { return client.make_thread(arena, identity, slot); }));
+    thread->listener = Listener(order.thread);
+    return thread;
+}
+
+void forget_stub(const NewStub& stub) {
+    zygote.with([&](Zygote& client) { client.forget(stub.identity, stub.process); });
+}
+
+}  // namespace kernel::platform::hosted

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#pragma once
+#include <cstdint>
+
+#include "lib/own.h"
+#include "lib/result.h"
+#include "platform/hosted/seccomp_filter.h"
+#include "platform/hosted/stub_process.h"
+
+namespace kernel::platform::hosted {
+
+// The kernel process's side of the zygote: orders stubs, keeps a few ready, and receives their listeners.
+// The host threads of stubs send these themselves, by code and from memory that no guest can change.
+
+// A running stub with a mapper and one thread. Errors: NoMemory, WouldBlock (limits of the host or of the arena).
+Result<NewStub> take_new_stub();
+
+// A further thread, in a slot that has not been used yet. Errors: NoMemory, WouldBlock.
+Result<OwnPtr<GuestThread>> make_guest_thread(StubArena& arena, StubIdentity identity, unsigned slot);
+
+// Gives up the process id, number and frame pages of a stub that has been killed and will run no guest code again.
+void forget_stub(const NewStub& stub);
+
+Transport transport();
+
+}  // namespace kernel::platform::hosted

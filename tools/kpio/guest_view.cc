@@ -112,7 +112,10 @@ void add_program(GuestView& view, const Caller& caller, std::string_view program
     if (const auto directory = real_path(written); directory.has_value()) {
         add_directory(view, caller, *directory, *directory, BindAccess::Layered);
         const bool plain = !path.contains("/../") && !path.contains("/./") && !path.contains("//");
-        if (plain && written != *directory) {
+        // Below /bin or /lib, say, the guest has the host's own link.
+        const bool linked = std::ranges::any_of(
+            view.links, [&](const GuestView::Link& link) { return is_within(written, link.guest); });
+        if (plain && !linked && written != *directory) {
             add_directory(view, caller, *directory, written, BindAccess::Layered);
         }
     }

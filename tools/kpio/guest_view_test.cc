@@ -107,6 +107,7 @@ TEST_F(GuestViewTest, ProgramsNamedByPathAreVisible) {
     EXPECT_EQ(find(view, path_ + "/short")->host, path_ + "/opt/bin");
     EXPECT_EQ(plan({.arguments = {"program"}}).binds.size(), plan({}).binds.size());
     EXPECT_EQ(plan({.arguments = {"/usr/bin/env"}}).binds.size(), plan({}).binds.size());
+    EXPECT_EQ(find(plan({.arguments = {"/bin/sh"}}), "/bin") != nullptr, !fs::is_symlink("/bin"));
     EXPECT_NE(find(plan({.arguments = {"../../opt/real/program"}}), path_ + "/opt/real"), nullptr);
 }
 

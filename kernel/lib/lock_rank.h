@@ -8,7 +8,7 @@
 // queues are near the end; everything allocates, so Slab and Frames are behind them.
 #define KPIO_LOCK_RANKS(X) \
     X(TestOuter)           \
-    X(ProcessAlarm)          \
+    X(ProcessAlarm)        \
     X(Process)             \
     X(SignalHandlers)      \
     X(AddressSpace)        \

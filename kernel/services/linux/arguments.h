@@ -80,7 +80,7 @@ struct FdPair {
 
 template <class T>
 struct ArgumentTraits {
-    static constexpr syscall::ArgumentType type{"value", T::kFuzz, static_cast<std::uint16_t>(T::kFormat)};
+    static constexpr syscall::ArgumentType kType{"value", T::kFuzz, static_cast<std::uint16_t>(T::kFormat)};
     static constexpr T from_register(std::uint64_t raw) {
         if constexpr (requires { typename T::RawType; })
             return T{static_cast<typename T::RawType>(raw)};
@@ -90,7 +90,7 @@ struct ArgumentTraits {
 };
 template <class T>
 struct PointerTraits {
-    static constexpr syscall::ArgumentType type{"pointer", Fz::Address, static_cast<std::uint16_t>(Format::Pointer)};
+    static constexpr syscall::ArgumentType kType{"pointer", Fz::Address, static_cast<std::uint16_t>(Format::Pointer)};
     static constexpr T from_register(std::uint64_t raw) {
         T pointer{};
         pointer.address = VirtAddr{raw};

@@ -10,6 +10,7 @@
 #include "lib/guarded.h"
 #include "lib/list.h"
 #include "lib/string.h"
+#include "services/linux/alarm.h"
 #include "services/linux/session.h"
 #include "services/linux/signal_state.h"
 #include "services/linux/task.h"
@@ -17,24 +18,23 @@
 
 namespace kernel::linux_abi {
 
-struct CpuUsage {
-    std::uint64_t user_ns = 0;
-    std::uint64_t system_ns = 0;
-    std::uint64_t minor_faults = 0;
-    std::uint64_t voluntary_switches = 0;
-    std::uint64_t involuntary_switches = 0;
-    std::uint64_t max_resident_bytes = 0;
-
-    void add(const CpuUsage& other);
-};
-
 enum class ProcessState : std::uint8_t { Running, Stopped, Zombie };
+
+class Process;
+
+// A process's place in its parent's list of children. A base class, so that the list can be declared before Process.
+struct ProcessNode {
+    ListNode sibling_node;
+};
+using ProcessList = IntrusiveList<Process, &ProcessNode::sibling_node>;
 
 // What the process tree's lock guards of a process: who is whose parent, group and session, and how it ended.
 struct ProcessLinks {
-    class Process* parent = nullptr;  // null only for the reaper and for reaped processes
+    Process* parent = nullptr;  // null only for the reaper and for reaped processes
+    ProcessList children;
     IntrusiveList<Task, &Task::process_node> tasks;
     unsigned task_count = 0;
+    unsigned leaving_count = 0;   // tasks that are on their way out
     int group_id = 0;
     RefPtr<Session> session;
     ProcessState state = ProcessState::Running;
@@ -51,7 +51,7 @@ struct ProcessLinks {
 };
 
 // A Linux process: a thread group and what its threads share.
-class Process final : public object::Object {
+class Process final : public object::Object, public ProcessNode {
   public:
     using Limits = std::array<abi::Rlimit, abi::kRlimitCount>;
 
@@ -94,12 +94,17 @@ class Process final : public object::Object {
     std::uint64_t start_ns() const { return start_ns_; }
     std::atomic<int>& parent_death_signal() { return parent_death_signal_; }
     std::atomic<bool>& dumpable() { return dumpable_; }
-    // The absolute time of alarm(2)'s signal; 0 means none.
-    std::atomic<std::uint64_t>& alarm_deadline_ns() { return alarm_deadline_ns_; }
+    MutexGuarded<Alarm, Rank::ProcessAlarm>& alarm() { return alarm_; }
 
-    // For process_tree.cc, under its lock.
+    // The real user when a task of it ended last, for those who wait for it.
+    std::uint32_t last_uid() const { return last_uid_.load(std::memory_order_relaxed); }
+    void set_last_uid(std::uint32_t uid) { last_uid_.store(uid, std::memory_order_relaxed); }
+    // prctl(PR_SET_PDEATHSIG): set when the parent has gone, taken once by whoever sends the signal.
+    void set_parent_died() { parent_died_.store(true, std::memory_order_release); }
+    bool take_parent_died() { return parent_died_.exchange(false, std::memory_order_acq_rel); }
+
+    // For the process tree, under its lock.
     ProcessLinks& links() { return links_; }
-    ListNode sibling_node;
 
   private:
     friend class kernel::ObjectMaker;
@@ -123,7 +128,9 @@ class Process final : public object::Object {
     std::atomic<bool> uses_parent_memory_ = false;
     std::atomic<int> parent_death_signal_ = 0;
     std::atomic<bool> dumpable_ = true;
-    std::atomic<std::uint64_t> alarm_deadline_ns_ = 0;
+    MutexGuarded<Alarm, Rank::ProcessAlarm> alarm_;
+    std::atomic<std::uint32_t> last_uid_ = 0;
+    std::atomic<bool> parent_died_ = false;
     ProcessLinks links_;
 };
 

@@ -14,8 +14,8 @@ inline constexpr int kReaperPid = 1;
 inline constexpr int kFirstPid = 2;
 inline constexpr int kMaxPid = 4194304;
 
-// Call once at boot. `max_tasks` bounds the tasks of the whole system.
-Result<> initialize(unsigned max_tasks);
+// Call once at boot. The reaper is a process without tasks. `max_tasks` bounds the tasks of the whole system.
+Result<> initialize(unsigned max_tasks, RefPtr<Process> reaper);
 
 // A fresh id for a process or task. Errors: WouldBlock (limit of tasks reached; logged once), NoMemory.
 Result<int> reserve_id();
@@ -40,8 +40,12 @@ unsigned task_count();
 void begin_group_exit(Process& process, int wait_status);
 bool is_exiting(Process& process);
 // The calling task leaves; the last one of a process turns it into a zombie, hands its children to the reaper and tells the
-// parent. Nothing of the task may be used by others afterwards.
+// parent. The tree's reference to the task is dropped.
 void leave(Task& task);
+// True for exactly one task of an ending process: the one after which none is left. Call once, on the way out.
+bool is_last_task(Task& task);
+// Of an ended process.
+int wait_status_of(Process& process);
 // execve with several threads: ends all others and waits for that. The caller takes over the process's id if it is not the leader.
 // Errors: RestartAlways (another exec or an exit was first).
 Result<> become_only_task(Task& task);

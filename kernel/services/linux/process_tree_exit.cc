@@ -2,7 +2,6 @@
 // How tasks and processes leave the tree, and how parents learn of it: exit(2), wait(2).
 #include <utility>
 
-#include "lib/vector.h"
 #include "services/linux/process_tree_state.h"
 #include "services/linux/signals.h"
 
@@ -53,29 +52,26 @@ bool parent_does_not_wait(Tree& t, Process& parent) {
 }
 
 // The reaper collects its zombies at once; others wait for it to.
-void adopt_children(Tree& t, Process& process, RefPtr<Process>* removed) {
+void adopt_children(Tree& t, Process& process, ProcessList& removed) {
     ProcessLinks& links = process.links();
     while (Process* child = links.children.pop_front()) {
         child->links().parent = t.reaper.get();
         t.reaper->links().children.push_back(*child);
         child->links().exit_signal = abi::kSigchld;
-        if (child->links().state == ProcessState::Zombie) {
-            // Chained through the reference itself: at most one object is freed under the lock at a time is avoided by
-            // keeping them alive until the caller drops them.
-            RefPtr<Process> zombie = remove_zombie(t, *child);
-            zombie->set_next_removed(std::move(*removed));
-            *removed = std::move(zombie);
-        }
+        child->set_parent_died();
+        if (child->links().state == ProcessState::Zombie) removed.push_back(*remove_zombie(t, *child).release());
     }
 }
 
-Departure depart(Tree& t, Task& task, RefPtr<Process>* removed) {
+// `removed` takes references that must be dropped outside of the lock.
+Departure depart(Tree& t, Task& task, ProcessList& removed) {
     Departure result;
     Process& process = task.process();
     ProcessLinks& links = process.links();
     links.own_usage.add(task.usage());
     links.tasks.remove(task);
     --links.task_count;
+    --links.leaving_count;
     --t.task_count;
     t.tasks.erase(key(task.tid()));
     if (!links.exiting && task.tid() == process.pid()) links.wait_status = exit_status_word(task.exit_code());
@@ -172,19 +168,28 @@ void notify_parent(Process& parent, Process& child, int code, int status) {
     parent.child_event().wake_all();
 }
 
+bool is_last_task(Task& task) {
+    return tree.with([&](Tree&) { return ++task.process().links().leaving_count == task.process().links().task_count; });
+}
+
+int wait_status_of(Process& process) {
+    return tree.with([&](Tree&) { return process.links().wait_status; });
+}
+
 void leave(Task& task) {
     RefPtr<Process> process(task.process());
     process->set_last_uid(task.credentials()->values().user_real);
-    RefPtr<Process> removed_children;
-    const Departure departure = tree.with([&](Tree& t) { return depart(t, task, &removed_children); });
+    ProcessList removed_children;
+    const Departure departure = tree.with([&](Tree& t) { return depart(t, task, removed_children); });
+    while (Process* removed = removed_children.pop_front()) RefPtr<Process>::adopt(*removed).reset();
     // The tree's reference.
     RefPtr<Task>::adopt(task).reset();
     process->task_event().wake_all();
     if (!departure.process_ended) return;
 
     for (RefPtr<Process> child = next_process(kFirstPid); child; child = next_process(child->pid() + 1)) {
-        const int death_signal = child->parent_death_signal().load();
-        if (death_signal != 0 && child->take_parent_death(*process)) (void)send_to_process(*child, kernel_signal(death_signal));
+        const int death_signal = child->take_parent_died() ? child->parent_death_signal().load() : 0;
+        if (death_signal != 0) (void)send_to_process(*child, kernel_signal(death_signal));
     }
     hang_up_if_newly_orphaned(departure.group);
     if (departure.exit_signal == abi::kSigchld) {

@@ -21,6 +21,17 @@ namespace kernel::linux_abi {
 
 class Process;
 
+struct CpuUsage {
+    std::uint64_t user_ns = 0;
+    std::uint64_t system_ns = 0;
+    std::uint64_t minor_faults = 0;
+    std::uint64_t voluntary_switches = 0;
+    std::uint64_t involuntary_switches = 0;
+    std::uint64_t max_resident_bytes = 0;
+
+    void add(const CpuUsage& other);
+};
+
 // What a new task starts from.
 struct TaskParts {
     RefPtr<Process> process;
@@ -46,7 +57,9 @@ class Task final : public object::Object {
     // Makes the kernel half run. The task must be in the process tree.
     void start();
 
-    int tid() const { return tid_; }
+    int tid() const { return tid_.load(std::memory_order_relaxed); }
+    // execve by another thread than the leader, under the process tree's lock.
+    void set_tid(int tid) { tid_.store(tid, std::memory_order_relaxed); }
     Process& process() const { return *process_; }
     mm::AddressSpace& space() const { return *space_; }
     platform::UserContext& context() const { return *context_; }
@@ -90,7 +103,11 @@ class Task final : public object::Object {
     void request_exit();
     bool exit_requested() const { return exit_requested_.load(std::memory_order_acquire); }
     // exit(2): ends this thread alone.
-    void begin_exit() { exit_requested_.store(true, std::memory_order_release); }
+    void begin_exit(int exit_code = 0) {
+        exit_code_ = exit_code;
+        exit_requested_.store(true, std::memory_order_release);
+    }
+    int exit_code() const { return exit_code_; }
 
     UserPtr<std::int32_t>& clear_child_tid() { return clear_child_tid_; }
     UserPtr<abi::RobustListHead>& robust_list() { return robust_list_; }
@@ -102,6 +119,8 @@ class Task final : public object::Object {
     // The fault or exception that raised the latest synchronous signal.
     const platform::Trap& last_trap() const { return last_trap_; }
 
+    // Processor time and faults so far. Any thread.
+    CpuUsage usage() const;
     void count_fault() { minor_faults_.fetch_add(1, std::memory_order_relaxed); }
     std::uint64_t minor_faults() const { return minor_faults_.load(std::memory_order_relaxed); }
 
@@ -123,7 +142,7 @@ class Task final : public object::Object {
     // False when the task must end.
     bool prepare_user_entry();
 
-    const int tid_;
+    std::atomic<int> tid_;
     const RefPtr<Process> process_;
     RefPtr<mm::AddressSpace> space_;
     OwnPtr<platform::UserContext> context_;
@@ -143,6 +162,7 @@ class Task final : public object::Object {
     std::atomic<bool> exit_requested_ = false;
     std::atomic<bool> in_user_ = false;  // between the last look at the flags and the return of enter_user
     bool keep_registers_ = false;
+    int exit_code_ = 0;
     UserPtr<std::int32_t> clear_child_tid_{};
     UserPtr<abi::RobustListHead> robust_list_{};
     std::optional<std::uint64_t> restart_deadline_ns_;

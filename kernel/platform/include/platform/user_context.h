@@ -73,4 +73,7 @@ class UserContext {
 std::size_t xstate_size();
 std::uint64_t xstate_features();
 
+// CPUID leaf 1, edx, as programs find it in AT_HWCAP.
+std::uint32_t cpu_feature_word();
+
 }  // namespace kernel::platform

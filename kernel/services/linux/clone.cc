@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+// New processes and threads: clone(2), fork(2), vfork(2).
+#include "lib/bytes.h"
+#include "lib/scope_guard.h"
+#include "services/linux/process.h"
+#include "services/linux/process_tree.h"
+#include "services/linux/syscalls.h"
+#include "services/linux/task.h"
+
+namespace kernel::linux_abi {
+namespace {
+
+struct CloneRequest {
+    std::uint64_t flags = 0;  // without the exit signal
+    int exit_signal = 0;
+    std::uint64_t stack_pointer = 0;  // 0: the parent's
+    std::uint64_t tls = 0;
+    UserPtr<std::int32_t> parent_tid{};
+    UserPtr<std::int32_t> child_tid{};
+};
+
+constexpr std::uint64_t kNamespaceFlags = abi::kCloneNewns | abi::kCloneNewcgroup | abi::kCloneNewuts | abi::kCloneNewipc |
+                                          abi::kCloneNewuser | abi::kCloneNewpid | abi::kCloneNewnet;
+
+bool has(const CloneRequest& request, std::uint64_t flag) { return (request.flags & flag) != 0; }
+
+Result<> check(const CloneRequest& request) {
+    if (has(request, abi::kCloneSighand) && !has(request, abi::kCloneVm)) return Error::InvalidArgument;
+    if (has(request, abi::kCloneThread) && !has(request, abi::kCloneSighand)) return Error::InvalidArgument;
+    if (has(request, abi::kCloneClearSighand) && has(request, abi::kCloneSighand)) return Error::InvalidArgument;
+    if (has(request, kNamespaceFlags | abi::kClonePidfd | abi::kCloneIntoCgroup)) return Error::InvalidArgument;
+    if (request.exit_signal < 0 || request.exit_signal > abi::kSignalCount) return Error::InvalidArgument;
+    return {};
+}
+
+// What the child's registers are: the parent's, with 0 as the call's result.
+Result<platform::Registers> child_registers(Task& parent, const CloneRequest& request) {
+    platform::Registers registers = *TRY(parent.context().registers());
+    registers.rax = 0;
+    if (request.stack_pointer != 0) registers.rsp = request.stack_pointer;
+    if (has(request, abi::kCloneSettls)) {
+        if (request.tls >= platform::kUserMax.value) return Error::NotPermitted;
+        registers.fs_base = request.tls;
+    }
+    return registers;
+}
+
+Result<RefPtr<SignalActions>> child_actions(Process& parent, const CloneRequest& request) {
+    const RefPtr<SignalActions> actions = parent.actions();
+    if (has(request, abi::kCloneSighand)) return actions;
+    RefPtr<SignalActions> copy = TRY(actions->clone());
+    if (has(request, abi::kCloneClearSighand)) copy->reset_all();
+    return copy;
+}
+
+Result<TaskParts> child_parts(Task& parent, const CloneRequest& request, int id) {
+    TaskParts parts;
+    parts.credentials = parent.credentials();
+    parts.handles = has(request, abi::kCloneFiles) ? parent.shared_handles() : TRY(parent.handles().clone());
+    parts.fs = has(request, abi::kCloneFs) ? parent.shared_fs() : TRY(parent.fs().clone());
+    if (has(request, abi::kCloneVm))
+        parts.space = RefPtr<mm::AddressSpace>(parent.space());
+    else
+        parts.space = TRY(parent.space().fork());
+    if (has(request, abi::kCloneThread)) {
+        parts.process = RefPtr<Process>(parent.process());
+    } else {
+        RefPtr<SignalActions> actions = TRY(child_actions(parent.process(), request));
+        parts.process = TRY(Process::create(id, parts.space, std::move(actions), parent.process().limits()));
+        parts.process->set_program(parent.process().program());
+        parts.process->dumpable().store(parent.process().dumpable().load());
+    }
+    const platform::Registers registers = TRY(child_registers(parent, request));
+    parts.context = TRY(platform::UserContext::create(parts.space->page_map(), registers));
+    TRY(parts.context->set_xstate(parent.context().xstate()));
+    return parts;
+}
+
+void inherit(Task& parent, Task& child, const CloneRequest& request) {
+    const TaskName name = parent.name();
+    child.set_name(std::string_view(name.data()));
+    child.set_blocked(parent.blocked());
+    // clone(2): a thread that shares memory has no alternate stack, unless its parent waits for it.
+    if (!has(request, abi::kCloneVm) || has(request, abi::kCloneVfork)) child.signal_stack() = parent.signal_stack();
+    if (has(request, abi::kCloneChildCleartid)) child.clear_child_tid() = request.child_tid;
+}
+
+// Not a failure of the call if the words cannot be written, as on Linux.
+void store_ids(Task& parent, Task& child, const CloneRequest& request) {
+    if (has(request, abi::kCloneParentSettid)) (void)parent.space().write_user(request.parent_tid, child.tid());
+    if (has(request, abi::kCloneChildSettid)) (void)child.space().write_user(request.child_tid, child.tid());
+}
+
+Result<> add_to_tree(Task& parent, Task& child, const CloneRequest& request) {
+    if (has(request, abi::kCloneThread)) return process_tree::add_task(child);
+    RefPtr<Process> parent_process(parent.process());
+    if (has(request, abi::kCloneParent)) {
+        parent_process = process_tree::find_process(process_tree::parent_pid(parent.process()));
+        if (!parent_process) return Error::RestartAlways;
+    }
+    return process_tree::add_process(parent_process.get(), child.process(), child, request.exit_signal);
+}
+
+// vfork(2): the parent sleeps until the child has left the shared memory. Only death ends the wait earlier.
+void wait_for_vfork(Task& parent, Process& child) {
+    (void)sched::wait_until(child.vfork_event(), [&] { return !child.uses_parent_memory() || parent.exit_requested(); });
+}
+
+Result<std::int64_t> do_clone(Task& parent, const CloneRequest& request) {
+    TRY(check(request));
+    const int id = TRY(process_tree::reserve_id());
+    ScopeGuard release([&] { process_tree::release_id(id); });
+    TaskParts parts = TRY(child_parts(parent, request, id));
+    RefPtr<Process> child_process = parts.process;
+    RefPtr<Task> child = TRY(Task::create(id, std::move(parts)));
+    inherit(parent, *child, request);
+    const bool is_vfork = has(request, abi::kCloneVfork) && !has(request, abi::kCloneThread);
+    if (is_vfork) child_process->set_uses_parent_memory(true);
+    TRY(add_to_tree(parent, *child, request));
+    release.dismiss();
+    store_ids(parent, *child, request);
+    child->start();
+    if (is_vfork) wait_for_vfork(parent, *child_process);
+    return id;
+}
+
+}  // namespace
+
+Result<std::int64_t> sys_clone(Task& task, CloneFlagsArg flags, Address stack, UserPtr<std::int32_t> parent_tid,
+                               UserPtr<std::int32_t> child_tid, Address tls) {
+    CloneRequest request;
+    request.flags = flags & ~std::uint64_t{abi::kCloneSignalMask};
+    request.exit_signal = static_cast<int>(flags & abi::kCloneSignalMask);
+    request.stack_pointer = stack.value.value;
+    request.tls = tls.value.value;
+    request.parent_tid = parent_tid;
+    request.child_tid = child_tid;
+    // Not among this call's flags, clone(2).
+    if (has(request, abi::kCloneClearSighand | abi::kCloneIntoCgroup)) return Error::InvalidArgument;
+    return do_clone(task, request);
+}
+
+Result<std::int64_t> sys_clone3(Task& task, InStruct<abi::CloneArgs> arguments, Size size) {
+    if (size < abi::kCloneArgsSizeVersion0) return Error::InvalidArgument;
+    if (size > kPageSize) return Error::ArgumentListTooLong;
+    abi::CloneArgs args{};
+    const std::uint64_t known = std::min<std::uint64_t>(size, sizeof(args));
+    TRY(task.space().copy_in(as_writable_bytes_of(args).first(known), arguments.address));
+    for (std::uint64_t i = known; i < size; ++i)
+        if (TRY(task.space().read_user(UserPtr<std::uint8_t>{arguments.address + i})) != 0) return Error::ArgumentListTooLong;
+    if (args.set_tid_count != 0 || (args.flags & (abi::kCloneSignalMask | abi::kCloneDetached)) != 0 ||
+        args.exit_signal > abi::kCloneSignalMask || (args.stack == 0) != (args.stack_bytes == 0))
+        return Error::InvalidArgument;
+    CloneRequest request;
+    request.flags = args.flags;
+    request.exit_signal = static_cast<int>(args.exit_signal);
+    request.stack_pointer = args.stack + args.stack_bytes;
+    request.tls = args.tls;
+    request.parent_tid = UserPtr<std::int32_t>{VirtAddr{args.parent_tid}};
+    request.child_tid = UserPtr<std::int32_t>{VirtAddr{args.child_tid}};
+    return do_clone(task, request);
+}
+
+Result<std::int64_t> sys_fork(Task& task) {
+    CloneRequest request;
+    request.exit_signal = abi::kSigchld;
+    return do_clone(task, request);
+}
+
+Result<std::int64_t> sys_vfork(Task& task) {
+    CloneRequest request;
+    request.flags = abi::kCloneVfork | abi::kCloneVm;
+    request.exit_signal = abi::kSigchld;
+    return do_clone(task, request);
+}
+
+}  // namespace kernel::linux_abi

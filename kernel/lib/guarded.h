@@ -45,7 +45,7 @@ public:
     template <class F>
     decltype(auto) with(F&& f) const {
         LockGuard guard(lock_);
-        return std::forward<F>(f)(static_cast<const T&>(value_));
+        return std::forward<F>(f)(std::as_const(value_));
     }
 
     // Runs f only if the lock is free at once; tells whether it ran.

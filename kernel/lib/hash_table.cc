@@ -9,7 +9,7 @@ HashTableCore::~HashTableCore() {
 
 void HashTableCore::release_buckets() {
     if (buckets_ != &single_) {
-        heap_free(buckets_, count_ * sizeof(HashNode*), alignof(HashNode*));
+        heap_free(static_cast<void*>(buckets_), count_ * sizeof(HashNode*), alignof(HashNode*));
     }
 }
 
@@ -73,7 +73,7 @@ Result<> HashTableCore::reserve(std::size_t buckets) {
         }
     }
     if (old != &single_) {
-        heap_free(old, old_count * sizeof(HashNode*), alignof(HashNode*));
+        heap_free(static_cast<void*>(old), old_count * sizeof(HashNode*), alignof(HashNode*));
     }
     single_ = nullptr;
     return {};

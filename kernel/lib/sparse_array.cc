@@ -206,7 +206,7 @@ void SparseArrayCore::clear() {
     size_ = 0;
 }
 
-void SparseArrayCore::swap(SparseArrayCore& other) {
+void SparseArrayCore::swap(SparseArrayCore& other) noexcept {
     std::swap(root_, other.root_);
     std::swap(size_, other.size_);
 }

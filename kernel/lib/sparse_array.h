@@ -31,7 +31,7 @@ public:
     std::optional<Found> next(std::uint64_t index) const;
     std::size_t size() const { return size_; }
     void clear();
-    void swap(SparseArrayCore& other);
+    void swap(SparseArrayCore& other) noexcept;
 
 private:
     struct Node;

@@ -29,8 +29,8 @@ struct State {
 
 // Never destroyed: objects with static storage free their memory late.
 State& state() {
-    static State* const instance = new State;
-    return *instance;
+    static State* const kInstance = new State;
+    return *kInstance;
 }
 
 bool fails_now(State& s) {
@@ -38,11 +38,12 @@ bool fails_now(State& s) {
     if (s.exhausted != 0) {
         return true;
     }
-    if (s.until_failure == 0 || --s.until_failure != 0) {
-        return false;
+    if (s.until_failure != 0) {
+        --s.until_failure;
+        s.failed = s.until_failure == 0;
+        return s.failed;
     }
-    s.failed = true;
-    return true;
+    return false;
 }
 
 [[noreturn]] void misuse(const char* what) {

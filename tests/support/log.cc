@@ -15,8 +15,8 @@ namespace {
 std::mutex log_mutex;
 
 std::string& collected() {
-    static std::string* const text = new std::string;
-    return *text;
+    static std::string* const kText = new std::string;
+    return *kText;
 }
 
 }  // namespace

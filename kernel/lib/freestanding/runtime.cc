@@ -6,6 +6,9 @@
 #include "lib/assert.h"
 #include "lib/format.h"
 
+// The names are those of the ABI and of libstdc++, which is what a lint rule about names cannot know.
+// NOLINTBEGIN(readability-identifier-naming,misc-new-delete-overloads,bugprone-std-namespace-modification)
+
 extern "C" {
 
 // Identifies the image to __cxa_atexit.
@@ -73,3 +76,4 @@ void __throw_out_of_range_fmt(const char* format, ...) {
 }
 
 }  // namespace std
+// NOLINTEND(readability-identifier-naming,misc-new-delete-overloads,bugprone-std-namespace-modification)

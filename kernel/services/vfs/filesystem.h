@@ -53,6 +53,34 @@ private:
     SpinGuarded<RefPtr<Dentry>, Rank::InodeStatus> root_dentry_;
 };
 
+// Keeps a file system's tree for as long as somebody uses it, with or without a mount. Whoever creates a file system holds one until it is
+// mounted, because a tree and its inodes keep each other alive.
+class FileSystemUse {
+  public:
+    FileSystemUse() = default;
+    explicit FileSystemUse(RefPtr<FileSystem> filesystem) : filesystem_(std::move(filesystem)) {
+        filesystem_->mount_added();
+    }
+    FileSystemUse(FileSystemUse&& other) noexcept : filesystem_(std::move(other.filesystem_)) {}
+    FileSystemUse& operator=(FileSystemUse&& other) noexcept {
+        filesystem_.swap(other.filesystem_);
+        return *this;
+    }
+    FileSystemUse(const FileSystemUse&) = delete;
+    FileSystemUse& operator=(const FileSystemUse&) = delete;
+    ~FileSystemUse() {
+        if (filesystem_) {
+            filesystem_->mount_removed();
+        }
+    }
+    FileSystem& operator*() const { return *filesystem_; }
+    FileSystem* operator->() const { return filesystem_.get(); }
+    const RefPtr<FileSystem>& reference() const { return filesystem_; }
+
+  private:
+    RefPtr<FileSystem> filesystem_;
+};
+
 struct MountRequest {
     std::string_view source;
     std::string_view options;  // the data argument of mount(2)

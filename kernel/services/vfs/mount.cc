@@ -188,12 +188,14 @@ MountNamespace::~MountNamespace() {
 
 Result<RefPtr<MountNamespace>> MountNamespace::create(RefPtr<FileSystem> root, std::string_view source,
                                                       MountFlags flags) {
+    const FileSystemUse use(root);
     RefPtr<Dentry> dentry = TRY(root->root_dentry());
     return create_at(std::move(root), std::move(dentry), source, flags);
 }
 
 Result<RefPtr<MountNamespace>> MountNamespace::create_at(RefPtr<FileSystem> filesystem, RefPtr<Dentry> root,
                                                          std::string_view source, MountFlags flags) {
+    const FileSystemUse use(filesystem);
     RefPtr<MountNamespace> space = TRY(make_ref<MountNamespace>());
     String own_source = TRY(String::create(source));
     RefPtr<Mount> mount = TRY(make_ref<Mount>(std::move(filesystem), std::move(root), flags, std::move(own_source)));
@@ -220,6 +222,7 @@ Result<> MountNamespace::check_place(Inode& what, const Path& where) {
 
 Result<RefPtr<Mount>> MountNamespace::attach_new(RefPtr<FileSystem> filesystem, RefPtr<Dentry> root, const Path& where,
                                                  std::string_view source, MountFlags flags) {
+    const FileSystemUse use(filesystem);
     TRY(check_place(*root->inode(), where));
     String own_source = TRY(String::create(source));
     RefPtr<Mount> mount = TRY(make_ref<Mount>(std::move(filesystem), std::move(root), flags, std::move(own_source)));
@@ -229,6 +232,7 @@ Result<RefPtr<Mount>> MountNamespace::attach_new(RefPtr<FileSystem> filesystem, 
 
 Result<RefPtr<Mount>> MountNamespace::mount(RefPtr<FileSystem> filesystem, const Path& where, std::string_view source,
                                             MountFlags flags) {
+    const FileSystemUse use(filesystem);
     LockGuard guard(MountTable::tree());
     RefPtr<Dentry> root = TRY(filesystem->root_dentry());
     return attach_new(std::move(filesystem), std::move(root), where, source, flags);

@@ -68,11 +68,11 @@ struct Ownership {
 
 // What to change; absent fields stay. The change time becomes "now" by itself.
 struct StatusChange {
-    std::optional<std::uint32_t> permissions;
-    std::optional<std::uint32_t> user;
-    std::optional<std::uint32_t> group;
-    std::optional<std::int64_t> access_ns;
-    std::optional<std::int64_t> modify_ns;
+    std::optional<std::uint32_t> permissions{};
+    std::optional<std::uint32_t> user{};
+    std::optional<std::uint32_t> group{};
+    std::optional<std::int64_t> access_ns{};
+    std::optional<std::int64_t> modify_ns{};
 };
 
 // What statfs(2) tells.

@@ -101,17 +101,16 @@ Result<OwnPtr<PageMap>> X86PageMap::create() {
     return OwnPtr<PageMap>(std::move(*map));
 }
 
-X86PageMap::X86PageMap(std::uint64_t root) { tables_.unguarded().root = root; }
+X86PageMap::X86PageMap(std::uint64_t root) : root_(root) {}
 
 X86PageMap::~X86PageMap() {
-    const std::uint64_t root = tables_.unguarded().root;
     CpuData& cpu = cpu_data();
-    if (cpu.root_table == root) {
+    if (cpu.root_table == root_) {
         cpu.root_table = kernel_root_physical();
         write_cr3(cpu.root_table);
     }
-    free_tables(table_at(root), kUserRootEntries, 4);
-    free_table_frame(physical_to_frame(root));
+    free_tables(table_at(root_), kUserRootEntries, 4);
+    free_table_frame(physical_to_frame(root_));
 }
 
 // The table that the entry leads to, made if there is none.
@@ -122,43 +121,52 @@ Result<PageTable*> X86PageMap::next_table(PageEntry& entry) {
     return &table_of(entry);
 }
 
-Result<PageTable*> X86PageMap::directory_for(Tables& tables, std::uint64_t address) {
-    PageTable* const pointers = TRY(next_table(table_at(tables.root).entries[root_index(address)]));
+Result<PageTable*> X86PageMap::directory_for(std::uint64_t address) {
+    PageTable* const pointers = TRY(next_table(table_at(root_).entries[root_index(address)]));
     return next_table(pointers->entries[pointer_index(address)]);
 }
 
-Result<> X86PageMap::map_large(Tables& tables, std::uint64_t address, PageEntry leaf) {
-    PageTable* const directory = TRY(directory_for(tables, address));
+Result<> X86PageMap::map_large(Stale& stale, std::uint64_t address, PageEntry leaf) {
+    PageTable* const directory = TRY(directory_for(address));
     PageEntry& entry = directory->entries[directory_index(address)];
     const PageEntry old = std::exchange(entry, leaf | kEntryLarge);
     if (old == 0) {
         return {};
     }
-    tables.stale.everything = true;
+    stale.everything = true;
     if ((old & kEntryLarge) == 0) {
         // CPUs may walk the old table until they are flushed.
-        flush(tables.stale);
+        flush(stale);
         free_table_frame(physical_to_frame(old & kEntryAddress));
     }
     return {};
 }
 
 // Within one table.
-Result<> X86PageMap::map_small(Tables& tables, std::uint64_t address, std::uint64_t pages, PageEntry leaf) {
-    PageTable* const directory = TRY(directory_for(tables, address));
+Result<> X86PageMap::map_small(Stale& stale, std::uint64_t address, std::uint64_t pages, PageEntry leaf) {
+    PageTable* const directory = TRY(directory_for(address));
     PageEntry& slot = directory->entries[directory_index(address)];
     if ((slot & kEntryLarge) != 0) {
         slot = 0;
-        tables.stale.everything = true;
+        stale.everything = true;
     }
     PageTable* const table = TRY(next_table(slot));
     for (std::uint64_t i = 0; i < pages; ++i) {
         const std::uint64_t page = address + i * kPageSize;
         if (std::exchange(table->entries[table_index(page)], leaf + i * kPageSize) != 0) {
-            tables.stale.add(page);
+            stale.add(page);
         }
     }
     return {};
+}
+
+template <class Change>
+Result<> X86PageMap::change_tables(Change&& change) {
+    return stale_.with([&](Stale& stale) -> Result<> {
+        const Result<> result = change(stale);
+        has_stale_.store(!stale.empty(), std::memory_order_relaxed);
+        return result;
+    });
 }
 
 Result<> X86PageMap::map(VirtAddr address, FrameNumber first, std::uint64_t pages, Access access) {
@@ -168,17 +176,17 @@ Result<> X86PageMap::map(VirtAddr address, FrameNumber first, std::uint64_t page
         unmap(address, pages);
         return {};
     }
-    return tables_.with([&](Tables& tables) -> Result<> {
+    return change_tables([&](Stale& stale) -> Result<> {
         std::uint64_t at = address.value;
         std::uint64_t physical = frame_to_physical(first);
         std::uint64_t left = pages;
         while (left != 0) {
             std::uint64_t step = kLargePagePages;
             if (left >= kLargePagePages && is_aligned(at | physical, kLargePageBytes)) {
-                TRY(map_large(tables, at, physical | flags));
+                TRY(map_large(stale, at, physical | flags));
             } else {
                 step = std::min(left, kTableEntries - std::uint64_t{table_index(at)});
-                TRY(map_small(tables, at, step, physical | flags));
+                TRY(map_small(stale, at, step, physical | flags));
             }
             at += step * kPageSize;
             physical += step * kPageSize;
@@ -190,12 +198,13 @@ Result<> X86PageMap::map(VirtAddr address, FrameNumber first, std::uint64_t page
 
 void X86PageMap::unmap(VirtAddr address, std::uint64_t pages) {
     check_range(address, pages);
-    tables_.with([&](Tables& tables) {
-        for_each_leaf(tables.root, address.value, address.value + pages * kPageSize, [&](PageEntry& entry, std::uint64_t page) {
+    static_cast<void>(change_tables([&](Stale& stale) -> Result<> {
+        for_each_leaf(root_, address.value, address.value + pages * kPageSize, [&](PageEntry& entry, std::uint64_t page) {
             entry = 0;
-            tables.stale.add(page);
+            stale.add(page);
         });
-    });
+        return {};
+    }));
 }
 
 void X86PageMap::protect(VirtAddr address, std::uint64_t pages, Access access) {
@@ -203,26 +212,26 @@ void X86PageMap::protect(VirtAddr address, std::uint64_t pages, Access access) {
     const PageEntry flags = leaf_flags(access);
     const std::uint64_t begin = address.value;
     const std::uint64_t end = begin + pages * kPageSize;
-    tables_.with([&](Tables& tables) {
-        for_each_leaf(tables.root, begin, end, [&](PageEntry& entry, std::uint64_t page) {
+    static_cast<void>(change_tables([&](Stale& stale) -> Result<> {
+        for_each_leaf(root_, begin, end, [&](PageEntry& entry, std::uint64_t page) {
             const bool large = (entry & kEntryLarge) != 0;
             const bool partly = large && (page < begin || page + kLargePageBytes > end);
             const PageEntry changed =
                 partly || flags == 0 ? 0 : (entry & kEntryAddress) | flags | (large ? kEntryLarge : 0);
             if (entry != changed) {
                 entry = changed;
-                tables.stale.add(page);
+                stale.add(page);
             }
         });
-    });
+        return {};
+    }));
 }
 
 // One CPU: an address space that is not in CR3 has no translations cached, since CR3 is loaded without PCIDs.
 void X86PageMap::flush(Stale& stale) {
-    const std::uint64_t root = tables_.unguarded().root;
-    if (cpu_data().root_table == root) {
+    if (cpu_data().root_table == root_) {
         if (stale.everything) {
-            write_cr3(root);
+            write_cr3(root_);
         } else {
             for (std::size_t i = 0; i < stale.page_count; ++i) {
                 invalidate_page(stale.pages[i]);
@@ -231,23 +240,21 @@ void X86PageMap::flush(Stale& stale) {
     }
     stale.page_count = 0;
     stale.everything = false;
+    has_stale_.store(false, std::memory_order_relaxed);
 }
 
 void X86PageMap::commit() {
-    tables_.with([&](Tables& tables) {
-        if (tables.stale.page_count != 0 || tables.stale.everything) {
-            flush(tables.stale);
-        }
-    });
+    if (has_stale_.load(std::memory_order_relaxed)) {
+        stale_.with([&](Stale& stale) { flush(stale); });
+    }
 }
 
 void X86PageMap::activate() {
     commit();
     CpuData& cpu = cpu_data();
-    const std::uint64_t root = tables_.unguarded().root;
-    if (cpu.root_table != root) {
-        cpu.root_table = root;
-        write_cr3(root);
+    if (cpu.root_table != root_) {
+        cpu.root_table = root_;
+        write_cr3(root_);
     }
 }
 

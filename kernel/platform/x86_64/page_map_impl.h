@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #pragma once
 #include <array>
+#include <atomic>
 #include <cstdint>
 
 #include "lib/construct.h"
@@ -35,22 +36,23 @@ class X86PageMap final : public PageMap {
         std::size_t page_count = 0;
         bool everything = false;
 
+        bool empty() const { return page_count == 0 && !everything; }
         void add(std::uint64_t address);
     };
-    struct Tables {
-        std::uint64_t root = 0;  // physical
-        Stale stale;
-    };
-
     explicit X86PageMap(std::uint64_t root);
 
     static Result<PageTable*> next_table(PageEntry& entry);
-    static Result<PageTable*> directory_for(Tables& tables, std::uint64_t address);
-    Result<> map_large(Tables& tables, std::uint64_t address, PageEntry leaf);
-    Result<> map_small(Tables& tables, std::uint64_t address, std::uint64_t pages, PageEntry leaf);
+    Result<PageTable*> directory_for(std::uint64_t address);
+    Result<> map_large(Stale& stale, std::uint64_t address, PageEntry leaf);
+    Result<> map_small(Stale& stale, std::uint64_t address, std::uint64_t pages, PageEntry leaf);
     void flush(Stale& stale);
+    template <class Change>
+    Result<> change_tables(Change&& change);
 
-    SpinGuarded<Tables, Rank::PageMap> tables_;
+    const std::uint64_t root_;  // physical
+    // The lock of the tables too. The flag tells commit() whether it needs the lock: who changed the tables sees it set.
+    SpinGuarded<Stale, Rank::PageMap> stale_;
+    std::atomic<bool> has_stale_ = false;
 };
 
 }  // namespace kernel::platform::x86

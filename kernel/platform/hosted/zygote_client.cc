@@ -15,8 +15,8 @@
 namespace kernel::platform::hosted {
 namespace {
 
-// Ready stubs cost the host about 200 KB each. The first program of a short run needs no second one.
-constexpr unsigned kPoolAtStart = 1;
+// Stubs kept ready. They are ordered when others end, since the zygote is busy then anyway, and ordering in take_stub
+// would have it compete with the program that waits for the stub. A run of one program needs none but the first.
 constexpr unsigned kPool = 2;
 
 // A stub that has been ordered, or one thread of it.
@@ -87,7 +87,7 @@ class Zygote {
     Order* find(const Received& received);
     void enter(Order& order, const Received& received);
 
-    unsigned pool_ = kPoolAtStart;
+    unsigned taken_ = 0;
     std::uint32_t generation_ = 0;
     // Numbers from first_unused_ on have never been used; those given back are used again first.
     unsigned first_unused_ = 1;
@@ -171,6 +171,7 @@ Result<> Zygote::wait_for(Order& order) {
 
 Result<Order> Zygote::take_stub() {
     if (order_count_ == 0) TRY(order_stub());
+    ++taken_;
     const Result<> result = wait_for(orders_[0]);
     Order order = orders_[0];
     std::copy(orders_.begin() + 1, orders_.begin() + order_count_, orders_.begin());
@@ -180,8 +181,6 @@ Result<Order> Zygote::take_stub() {
         if (order.process != 0) host_syscall(SYS_kill, order.process, SIGKILL);
         return result.error();
     }
-    order_until(pool_);
-    pool_ = kPool;
     return order;
 }
 
@@ -203,6 +202,7 @@ void Zygote::forget(StubIdentity identity, std::int32_t process) {
     const HostResult punched = host_syscall(SYS_fallocate, arena_descriptor(),
                                             FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, sizeof(StubArena::frames));
     if (punched == 0) returned_[returned_count_++] = static_cast<std::uint16_t>(identity.number);
+    if (taken_ > 1) order_until(kPool);
 }
 
 [[clang::no_destroy]] constinit SpinGuarded<Zygote, Rank::StubPool> zygote;
@@ -210,7 +210,7 @@ void Zygote::forget(StubIdentity identity, std::int32_t process) {
 }  // namespace
 
 void order_first_stub() {
-    zygote.with([](Zygote& client) { client.order_until(kPoolAtStart); });
+    zygote.with([](Zygote& client) { client.order_until(1); });
 }
 
 Result<NewStub> take_new_stub() {

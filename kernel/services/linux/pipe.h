@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -40,20 +41,30 @@ public:
     Result<std::size_t> write(mm::IoBuffer& from, bool non_blocking);
 
     enum class End : std::uint8_t { Read = 1, Write = 2, Both = 3 };
-    // `seen_writers` is what open() returned.
-    Result<vfs::PollEvents> poll(End end, std::uint64_t seen_writers, vfs::PollRegistrar* registrar);
+    // A count of opens that never comes.
+    static constexpr std::uint64_t kNever = UINT64_MAX;
+    // A reader sees a hang-up when all writers are gone, but not while writers have been opened `quiet_until` times: a
+    // FIFO that no writer has come to yet.
+    Result<vfs::PollEvents> poll(End end, std::uint64_t quiet_until, vfs::PollRegistrar* registrar);
     std::size_t readable_bytes() const;
     std::size_t capacity() const;
     // Errors: Busy (more bytes are in it), NoMemory.
     Result<> set_capacity(std::size_t bytes);
 
-    // Adds an end. The result is for poll(): a reader that came before any writer sees no hang-up.
-    std::uint64_t open(End end);
+    // Adds an end, and tells what the other side was like at that moment.
+    struct Opened {
+        bool has_readers = false;
+        bool has_writers = false;
+        std::uint64_t readers_ever = 0;
+        std::uint64_t writers_ever = 0;
+    };
+    Opened open(End end);
     // With its last end the pipe loses its contents.
     void close(End end);
     bool has_readers() const;
-    // For FIFOs: blocks until the other side has been opened since `end` was. Errors: Interrupted.
-    Result<> wait_for_partner(End end);
+    // For FIFOs: blocks until somebody has opened the other side since. Errors: Interrupted.
+    Result<> wait_for_writer(const Opened& since);
+    Result<> wait_for_reader(const Opened& since);
 
 private:
     friend class kernel::ObjectMaker;

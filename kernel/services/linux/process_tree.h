@@ -13,6 +13,7 @@ namespace kernel::linux_abi::process_tree {
 inline constexpr int kReaperPid = 1;
 inline constexpr int kFirstPid = 2;
 inline constexpr int kMaxPid = 4194304;
+inline constexpr int kNoSession = 0;
 
 // Call once at boot. The reaper is a process without tasks. `max_tasks` bounds the tasks of the whole system.
 Result<> initialize(unsigned max_tasks, RefPtr<Process> reaper);

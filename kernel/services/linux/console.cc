@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#include "services/linux/console.h"
+
+#include <algorithm>
+
+#include "core/irq/interrupts.h"
+#include "core/mm/io_buffer.h"
+#include "lib/immortal.h"
+#include "platform/console.h"
+#include "services/linux/process.h"
+#include "services/linux/process_tree.h"
+#include "services/linux/task.h"
+#include "services/vfs/device_registry.h"
+
+namespace kernel::linux_abi {
+namespace {
+
+constexpr std::size_t kChunkBytes = 1024;
+
+class ConsoleOutput final : public TerminalOutput {
+  public:
+    void choose(const platform::ConsoleKind& kind) {
+        if (!kind.output_is_terminal && kind.error_is_terminal) stream_ = platform::ConsoleStream::Error;
+    }
+    Result<std::size_t> write(std::span<const std::byte> bytes) override { return platform::console_write(stream_, bytes); }
+
+  private:
+    platform::ConsoleStream stream_ = platform::ConsoleStream::Output;
+};
+
+struct Console {
+    ConsoleOutput output;
+    RefPtr<Terminal> terminal;
+    sched::WaitQueue input_queue;  // readers of a plain input stream
+};
+Immortal<Console> console;
+
+abi::WindowSize window_size() {
+    const std::optional<platform::ConsoleSize> size = platform::console_size();
+    return size ? abi::WindowSize{size->rows, size->columns, 0, 0} : abi::WindowSize{24, 80, 0, 0};
+}
+
+// Console interrupt: input for the terminal, or news for readers of the stream.
+void handle_console_interrupt() {
+    if (!console->terminal) {
+        console->input_queue.wake_all();
+        return;
+    }
+    std::array<std::byte, 256> bytes;
+    std::array<char, 256> text;
+    while (true) {
+        const Result<std::size_t> count = platform::console_read(bytes);
+        if (!count) break;
+        if (*count == 0) {
+            console->terminal->receive_end();
+            break;
+        }
+        std::ranges::transform(std::span(bytes).first(*count), text.begin(), [](std::byte b) { return static_cast<char>(b); });
+        console->terminal->receive(std::span(text).first(*count));
+    }
+    console->terminal->set_window_size(window_size());
+}
+
+// A standard stream of the host that is no terminal.
+class StreamFile final : public vfs::File {
+  public:
+    StreamFile(vfs::OpenRequest&& request, platform::ConsoleStream stream) : File(std::move(request)), stream_(stream) {}
+
+    Result<vfs::PollEvents> poll(vfs::PollRegistrar* registrar) override {
+        if (registrar != nullptr) TRY(registrar->watch(console->input_queue));
+        return vfs::kAlwaysReady;
+    }
+    bool is_pollable() const override { return true; }
+    Result<vfs::Status> status() override {
+        vfs::Status status;
+        status.type = vfs::FileType::Fifo;
+        status.permissions = 0600;
+        status.links = 1;
+        return status;
+    }
+
+  protected:
+    bool is_stream() const override { return true; }
+
+    Result<std::size_t> do_read(mm::IoBuffer& to, std::uint64_t) override {
+        std::array<std::byte, kChunkBytes> chunk;
+        const std::span<std::byte> room = std::span(chunk).first(std::min<std::uint64_t>(chunk.size(), to.remaining()));
+        Result<std::size_t> count = platform::console_read(room);
+        if (!count && count.error() == Error::WouldBlock && !is_non_blocking()) {
+            const auto ready = [&] {
+                count = platform::console_read(room);
+                return count || count.error() != Error::WouldBlock;
+            };
+            if (!sched::wait_until(console->input_queue, ready, {.interruptible = true})) return Error::RestartSyscall;
+        }
+        return to.copy_from(room.first(TRY(std::move(count))));
+    }
+
+    Result<std::size_t> do_write(mm::IoBuffer& from, std::uint64_t&, vfs::WriteOrder) override {
+        std::size_t total = 0;
+        std::array<std::byte, kChunkBytes> chunk;
+        while (from.remaining() != 0) {
+            const std::size_t size = std::min<std::uint64_t>(chunk.size(), from.remaining());
+            Result<std::size_t> taken = from.copy_to(std::span(chunk).first(size));
+            if (!taken) return total != 0 ? Result<std::size_t>(total) : taken;
+            std::span<const std::byte> rest = std::span(chunk).first(*taken);
+            while (!rest.empty()) {
+                const Result<std::size_t> written = platform::console_write(stream_, rest);
+                // Whoever read the host's stream has gone: a broken pipe for the program, too.
+                if (!written) return total != 0 ? Result<std::size_t>(total) : Result<std::size_t>(Error::BrokenPipe);
+                rest = rest.subspan(*written);
+                total += *written;
+            }
+        }
+        return total;
+    }
+
+  private:
+    const platform::ConsoleStream stream_;
+};
+
+class TerminalFile final : public vfs::File {
+  public:
+    TerminalFile(vfs::OpenRequest&& request, RefPtr<Terminal> terminal) : File(std::move(request)), terminal_(std::move(terminal)) {}
+
+    Result<vfs::PollEvents> poll(vfs::PollRegistrar* registrar) override { return terminal_->poll(registrar); }
+    bool is_pollable() const override { return true; }
+    Result<std::uint64_t> ioctl(vfs::Ioctl& request) override { return terminal_->ioctl(request); }
+    Result<vfs::Status> status() override {
+        if (inode() != nullptr) return File::status();
+        vfs::Status status;
+        status.type = vfs::FileType::CharacterDevice;
+        status.permissions = 0620;
+        status.links = 1;
+        status.special = {5, 1};
+        return status;
+    }
+
+  protected:
+    bool is_stream() const override { return true; }
+    Result<std::size_t> do_read(mm::IoBuffer& to, std::uint64_t) override { return terminal_->read(to, is_non_blocking()); }
+    Result<std::size_t> do_write(mm::IoBuffer& from, std::uint64_t&, vfs::WriteOrder) override {
+        return terminal_->write(from, is_non_blocking());
+    }
+
+  private:
+    RefPtr<Terminal> terminal_;
+};
+
+// /dev/console: the console's terminal, or its streams.
+Result<RefPtr<vfs::File>> open_console_device(vfs::Inode&, vfs::OpenRequest&& request) {
+    if (console->terminal) return open_terminal(console->terminal, std::move(request));
+    return RefPtr<vfs::File>(TRY(make_ref<StreamFile>(std::move(request), platform::ConsoleStream::Output)));
+}
+
+// /dev/tty: the controlling terminal of the caller, tty(4).
+Result<RefPtr<vfs::File>> open_controlling_terminal(vfs::Inode&, vfs::OpenRequest&& request) {
+    const RefPtr<Session> session = process_tree::session(Task::current().process());
+    RefPtr<Terminal> terminal = session ? session->terminal() : RefPtr<Terminal>();
+    if (!terminal) return Error::NoDevice;
+    return open_terminal(std::move(terminal), std::move(request));
+}
+
+}  // namespace
+
+Result<RefPtr<vfs::File>> open_terminal(RefPtr<Terminal> terminal, vfs::OpenRequest&& request) {
+    return RefPtr<vfs::File>(TRY(make_ref<TerminalFile>(std::move(request), std::move(terminal))));
+}
+
+Result<> initialize_console() {
+    const platform::ConsoleKind kind = platform::console_kind();
+    if (kind.input_is_terminal) {
+        console->output.choose(kind);
+        console->terminal = TRY(Terminal::create(console->output));
+        console->terminal->set_window_size(window_size());
+        platform::console_set_raw(true);
+    }
+    irq::register_console_handler(&handle_console_interrupt);
+    TRY(vfs::register_device({.name = "console", .number = {5, 1}, .permissions = 0600, .open = &open_console_device}));
+    TRY(vfs::register_device({.name = "tty", .number = {5, 0}, .permissions = 0666, .open = &open_controlling_terminal}));
+    return {};
+}
+
+Result<std::array<RefPtr<vfs::File>, 3>> open_standard_files(const RefPtr<security::Credentials>& credentials) {
+    const platform::ConsoleKind kind = platform::console_kind();
+    const auto open = [&](bool is_terminal, vfs::OpenFlags flags, platform::ConsoleStream stream) -> Result<RefPtr<vfs::File>> {
+        if (is_terminal && console->terminal)
+            return open_terminal(console->terminal, {vfs::Path(), vfs::OpenFlags::Read | vfs::OpenFlags::Write, credentials});
+        return RefPtr<vfs::File>(TRY(make_ref<StreamFile>(vfs::OpenRequest{vfs::Path(), flags, credentials}, stream)));
+    };
+    std::array<RefPtr<vfs::File>, 3> files;
+    files[0] = TRY(open(kind.input_is_terminal, vfs::OpenFlags::Read, platform::ConsoleStream::Output));
+    files[1] = TRY(open(kind.output_is_terminal, vfs::OpenFlags::Write, platform::ConsoleStream::Output));
+    files[2] = TRY(open(kind.error_is_terminal, vfs::OpenFlags::Write, platform::ConsoleStream::Error));
+    return files;
+}
+
+RefPtr<Terminal> console_terminal() { return console->terminal; }
+
+void release_console() { platform::console_set_raw(false); }
+
+}  // namespace kernel::linux_abi

@@ -177,27 +177,102 @@ private:
     AddressSpace(OwnPtr<platform::PageMap> page_map, OwnPtr<RegionMap> regions, RefPtr<AnonymousFamily> family);
     ~AddressSpace() override;
 
-    struct Target {  // what a fault or a copy wants
-        VirtAddr page;
-        Access access;
-        bool forced;
+    // Copied at once when writes after a fork, or to private file pages, are sequential.
+    static constexpr std::size_t kMaxCopyRun = 16;
+
+    // What lies behind a page, and behind neighbours with consecutive frames.
+    struct Backing {
+        std::uint64_t page = 0;  // the one that was asked for
+        FrameNumber frame{};     // behind it
+        std::uint64_t first_page = 0;
+        std::uint64_t pages = 0;
+        bool writable = false;  // may be mapped with write access
+        bool replaced = false;  // other frames may be mapped there still
+        // They are freed when nothing maps them any more.
+        std::array<FrameRef, kMaxCopyRun> old_frames;
+    };
+    // A page that must be fetched without the lock.
+    struct Missing {
+        RefPtr<MemoryObject> object;
+        std::uint64_t page = 0;
+        PageUse use = PageUse::Read;
+    };
+    struct Range {
+        VirtAddr start;
+        VirtAddr end;
     };
 
     // mapping.cc
-    Result<> check_range(VirtAddr address, std::uint64_t bytes) const;
+    static Result<Range> checked_range(VirtAddr address, std::uint64_t bytes);
+    Result<> check_limits_locked(const MapRequest& request, std::uint64_t bytes) const KPIO_REQUIRES(lock_);
     Result<VirtAddr> choose_address_locked(const MapRequest& request, std::uint64_t bytes) KPIO_REQUIRES(lock_);
-    Result<> check_limits_locked(const MapRequest& request, std::uint64_t bytes) KPIO_REQUIRES(lock_);
     Result<VirtAddr> map_locked(const MapRequest& request, std::uint64_t bytes, Displaced& displaced)
         KPIO_REQUIRES(lock_);
-    Result<> unmap_locked(VirtAddr start, VirtAddr end, Displaced& displaced) KPIO_REQUIRES(lock_);
-    void revoke_locked(VirtAddr start, VirtAddr end) KPIO_REQUIRES(lock_);
-    void account_locked(const Region& region, bool added) KPIO_REQUIRES(lock_);
+    Result<> unmap_locked(Range range, Displaced& displaced) KPIO_REQUIRES(lock_);
+    void remove_regions_locked(Range range, Displaced& displaced) KPIO_REQUIRES(lock_);
+    void split_at_locked(VirtAddr at, Displaced& displaced) KPIO_REQUIRES(lock_);
+    void merge_around_locked(Range range, Displaced& displaced) KPIO_REQUIRES(lock_);
+    void account_locked(const Region& region, std::uint64_t bytes, bool add) KPIO_REQUIRES(lock_);
+    void forget_translations_locked(Range range) KPIO_REQUIRES(lock_);
+    Result<> drop_private_pages_locked(Range range) KPIO_REQUIRES(lock_);
+    void populate(Range range, Access access);
+
+    // protect.cc
+    Result<> check_protect_locked(Range range, Access access) KPIO_REQUIRES(lock_);
+    void protect_region_locked(Region& region, Access access) KPIO_REQUIRES(lock_);
+    bool is_fully_mapped_locked(Range range) KPIO_REQUIRES(lock_);
+    Result<> remove_backing(Range range);
+    template <class F>
+    Result<> for_object_parts(Range range, F&& f);
+
+    // remap.cc
+    Result<VirtAddr> remap_locked(Range old_range, std::uint64_t new_bytes, const RemapOptions& options,
+                                  Displaced& displaced) KPIO_REQUIRES(lock_);
+    bool grow_in_place_locked(Region& region, Range old_range, VirtAddr new_end, Displaced& displaced)
+        KPIO_REQUIRES(lock_);
+    Result<VirtAddr> move_locked(Range from, std::uint64_t new_bytes, const RemapOptions& options, Displaced& displaced)
+        KPIO_REQUIRES(lock_);
+    Result<> prepare_move_locked(Range from, VirtAddr to) KPIO_REQUIRES(lock_);
 
     // fault.cc
-    Result<> resolve(Target target, FrameRef& pinned) KPIO_REQUIRES(lock_);
+    Region* find_or_grow_locked(VirtAddr address) KPIO_REQUIRES(lock_);
+    Result<bool> fault_once(VirtAddr address, Access access, bool present, Missing& missing);
+    Result<> map_backing_locked(Region& region, Backing& backing, bool present) KPIO_REQUIRES(lock_);
+    // Puts a frame behind the page that allows the access. False: `missing` says what must be fetched first.
+    Result<bool> back_locked(Region& region, std::uint64_t page, Access access, Backing& backing, Missing& missing)
+        KPIO_REQUIRES(lock_);
+    Result<bool> back_for_access_locked(VirtAddr address, Access access, bool forced, Backing& backing,
+                                        Missing& missing) KPIO_REQUIRES(lock_);
+    Result<> fetch(Missing& missing, FrameRef& pinned);
+
+    // backing.cc
+    Result<bool> back_shared_locked(Region& region, std::uint64_t page, Access access, Backing& backing,
+                                    Missing& missing) KPIO_REQUIRES(lock_);
+    void back_present_locked(Region& region, std::uint64_t page, Amap::Page found, Backing& backing)
+        KPIO_REQUIRES(lock_);
+    Result<> back_copy_locked(Region& region, std::uint64_t page, FrameNumber source, Backing& backing)
+        KPIO_REQUIRES(lock_);
+    Result<> back_fresh_locked(Region& region, std::uint64_t page, Backing& backing) KPIO_REQUIRES(lock_);
+    bool find_cached_run_locked(Region& region, std::uint64_t page, Backing& backing) KPIO_REQUIRES(lock_);
+    void install_run_locked(std::uint64_t first, FrameNumber frames, std::uint64_t pages, Backing& backing)
+        KPIO_REQUIRES(lock_);
+    std::optional<FrameNumber> copy_source_locked(Region& region, std::uint64_t page) KPIO_REQUIRES(lock_);
+
+    // user_copy.cc
+    template <class F>
+    bool with_user_page(VirtAddr address, Access access, bool forced, F&& f);
+    template <class F>
+    std::uint64_t for_user_bytes(VirtAddr address, std::uint64_t bytes, Access access, bool forced, F&& f);
+
+    // inspect.cc: takes the object's pages `wanted` out of what maps it in [address, address + bytes).
+    void revoke_object(MemoryObject& object, UserRange where, PageRange wanted, MemoryObject::Revoke what);
+
+    // address_space.cc
+    Result<> copy_into(AddressSpace& child) KPIO_REQUIRES(lock_);
+    void attach_regions();
 
     const std::uint64_t id_;
-    const OwnPtr<platform::PageMap> page_map_;
+    OwnPtr<platform::PageMap> page_map_;
     const RefPtr<AnonymousFamily> family_;
     VirtAddr stack_top_;
     VirtAddr mapping_top_;
@@ -206,6 +281,7 @@ private:
     // Guarded by the family.
     AddressSpace* family_next_ = nullptr;
     AddressSpace* family_previous_ = nullptr;
+    bool in_family_ = false;
 
     mutable Lock lock_;
     const OwnPtr<RegionMap> regions_ KPIO_PT_GUARDED_BY(lock_);

@@ -29,7 +29,6 @@ public:
 
 private:
     friend class kernel::ObjectMaker;
-    struct Members;
     AnonymousFamily() = default;
 
     struct Chain {
@@ -62,6 +61,13 @@ public:
     ~Amap();
 
     std::optional<Page> find(std::uint64_t page) const;
+    struct Run {
+        std::uint64_t first;
+        std::uint64_t pages;
+    };
+    // Pages around `page`, which is present, in [low, high) with consecutive frames, all exclusive if asked for. Looks
+    // at a limited neighbourhood only.
+    Run run_around(std::uint64_t page, std::uint64_t low, std::uint64_t high, bool exclusive) const;
     // The first present page in [page, limit).
     std::optional<std::uint64_t> next_present(std::uint64_t page, std::uint64_t limit) const;
     std::uint64_t count(std::uint64_t first, std::uint64_t pages) const;
@@ -85,16 +91,27 @@ public:
 
 private:
     struct Node;
-    static constexpr unsigned shift_of(unsigned level) { return level * kBits; }
+    static unsigned slot_of(std::uint64_t page, unsigned level);
+    // f(slot, first page, last page) for each entry of a node that [first, last], which lies inside the node, touches.
+    template <class F>
+    static void for_slots(unsigned level, std::uint64_t first, std::uint64_t last, F&& f) {
+        const std::uint64_t span = std::uint64_t{1} << (level * kBits);
+        for (std::uint64_t from = first; from <= last;) {
+            const std::uint64_t end = align_down(from, span) + span - 1;
+            f(slot_of(from, level), from, end < last ? end : last);
+            from = end + 1;
+        }
+    }
+
+    static Result<Node*> new_node(unsigned level);
     static Result<Node*> copy_node(const Node& node, unsigned level);
     static void drop_node(Node* node, unsigned level);
-    static Result<> make_private(Node*& place, unsigned level, bool create);
+    static Result<> make_private(Node*& place, unsigned level);
     static Result<> prepare_below(Node*& place, unsigned level, std::uint64_t first, std::uint64_t last);
-    static Result<> prepare_edge(Node*& root, std::uint64_t page);
-    static std::uint64_t erase_below(Node*& place, unsigned level, std::uint64_t base, std::uint64_t first,
-                                     std::uint64_t last);
-    static std::uint64_t count_below(const Node* node, unsigned level, std::uint64_t base, std::uint64_t first,
-                                     std::uint64_t last);
+    static Result<> prepare_edge(Node*& root, std::uint64_t page, std::uint64_t first, std::uint64_t last);
+    static std::uint64_t erase_below(Node*& place, unsigned level, std::uint64_t first, std::uint64_t last);
+    static std::uint64_t count_below(const Node* node, unsigned level, std::uint64_t first, std::uint64_t last);
+    Node& private_leaf(std::uint64_t page);
 
     Node* root_ = nullptr;
 };

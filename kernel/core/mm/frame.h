@@ -30,7 +30,7 @@ enum class FrameFlag : std::uint16_t {
     Dirty = 1u << 2,       // newer than what the pager has
     Referenced = 1u << 3,  // used since the clock hand came by
     OnList = 1u << 4,      // in the reclaim list
-    Failed = 1u << 5,      // the pager could not read it
+    Writeback = 1u << 5,   // being written by the pager
 };
 
 // One entry of the frame table. Changes of kind, owner and index belong to whoever holds the only reference, those of

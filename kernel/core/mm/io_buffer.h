@@ -57,11 +57,6 @@ public:
     void rewind(std::uint64_t bytes);
 
 private:
-    struct Piece {
-        VirtAddr address;
-        std::uint64_t bytes;
-    };
-    Piece current_piece();
     template <class Step>
     Result<std::size_t> for_pieces(std::uint64_t wanted, Step&& step);
 

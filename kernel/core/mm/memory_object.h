@@ -39,25 +39,29 @@ private:
     std::atomic<std::uint64_t> limit_;
 };
 
+// Pages of an object by number.
+struct PageRange {
+    std::uint64_t first = 0;
+    std::uint64_t count = 0;
+
+    constexpr std::uint64_t end() const { return count > UINT64_MAX - first ? UINT64_MAX : first + count; }
+    constexpr bool contains(std::uint64_t page) const { return page - first < count; }
+    constexpr bool overlaps(PageRange other) const { return first < other.end() && other.first < end(); }
+};
+
 // One region that maps a part of an object: the object's half of the reverse map. Lives in the region; every field is
 // guarded by the object's list of mappings.
 struct ObjectMapping {
     ListNode node;
     AddressSpace* space = nullptr;
-    std::uint64_t first_page = 0;
-    std::uint64_t pages = 0;
+    VirtAddr address{};
+    PageRange range{};
     std::uint64_t serial = 0;  // ascending in the list
-};
-
-struct PageRange {
-    std::uint64_t first = 0;
-    std::uint64_t count = 0;
 };
 
 enum class PageUse : std::uint8_t {
     Read,
-    Write,      // the contents will change: a page that the pager knows becomes dirty
-    Overwrite,  // like Write, and the caller replaces the whole page: no need to read it
+    Write,  // the contents will change: a page that the pager knows becomes dirty
 };
 
 // Bytes in pages that can be mapped and read and written by offset: a file's contents, shared memory. Its pages are the
@@ -94,12 +98,11 @@ public:
     // Drops clean pages that nothing else uses (posix_fadvise(POSIX_FADV_DONTNEED)); returns how many.
     virtual std::uint64_t drop_clean(PageRange range);
 
-    // For fault handlers. The page if it is in memory and usable at once, for Write with the dirty mark set. Never
-    // blocks.
+    // The page if it is in memory and usable at once, for Write with the dirty mark set. Never blocks.
     FrameRef find_page(std::uint64_t page, PageUse use);
-    // Up to frames.size() consecutive pages from `first`; stops at the first that is not in memory. Takes references;
-    // returns how many. Never blocks.
-    std::size_t find_pages(std::uint64_t first, PageUse use, std::span<FrameRef> frames);
+    // For fault handlers: the pages from `first` on, null where they are not usable at once. Takes no references: the
+    // caller holds the lock of an address space that maps them, which whoever drops a page needs first. Never blocks.
+    void peek_pages(std::uint64_t first, std::span<Frame*> frames);
     // Brings the page in. Errors: Io beyond the end of the object; those of the pager; NoMemory; NoSpace.
     Result<FrameRef> get_page(std::uint64_t page, PageUse use);
 
@@ -107,41 +110,54 @@ public:
     virtual bool tracks_dirty() const { return false; }
 
     // The reverse map. The caller holds the lock of the mapping's address space. Never block.
-    void attach(ObjectMapping& mapping);
+    void attach(ObjectMapping& mapping, AddressSpace& space, VirtAddr address, PageRange range);
     void detach(ObjectMapping& mapping);
-    void change(ObjectMapping& mapping, PageRange range);
+    void change(ObjectMapping& mapping, VirtAddr address, PageRange range);
+    bool is_mapped(PageRange range) const;
+
+    // What revoke takes out of the address spaces that map pages.
+    enum class Revoke : std::uint8_t { Write, All, AllAndPrivateCopies };
 
 protected:
     explicit MemoryObject(std::uint64_t size_bytes);
     ~MemoryObject() override;
-    // To be called by create: what can fail.
+    // For create: what can fail. Errors: NoMemory.
     Result<> initialize();
 
-    // Makes `page`, and neighbours if the object finds that clever, resident. Called without locks.
-    virtual Result<> fill(std::uint64_t page, PageUse use) = 0;
-    // Frames of pages that left the object.
+    // Makes `page` resident, and neighbours if the object finds that clever; `wanted` pages from there will be used
+    // next. Called without locks, by several at once for the same page.
+    virtual Result<> fill(std::uint64_t page, std::uint64_t wanted) = 0;
+    // So many pages left the object.
     virtual void pages_dropped(std::uint64_t count) = 0;
 
+    bool has_pages() const { return static_cast<bool>(pages_); }
     ObjectPages& pages() const { return *pages_; }
-    // Inserts a frame that the caller owns, unless the page has come meanwhile (then that one wins). Errors: NoMemory.
-    Result<FrameRef> insert_page(std::uint64_t page, FrameRef frame, PageUse use);
-    void wait_until_not_busy(std::uint64_t page);
-    // Takes what maps the pages out of every address space, or takes only write access away.
-    enum class Revoke : std::uint8_t { Write, All, AllAndPrivateCopies };
+    // The largest part of the range that has `page` in it and no page in memory; empty if `page` is there.
+    PageRange absent_around(std::uint64_t page, PageRange range) const;
+    // Inserts a frame with the caller's reference unless the page is there already. Errors: NoMemory, Exists.
+    Result<> insert_page(std::uint64_t page, FrameNumber frame, bool busy, bool dirty);
+    // Whoever finds a page busy notes the epoch under the lock of the pages and waits for the next.
+    std::uint64_t busy_epoch() const { return busy_epoch_.load(std::memory_order_acquire); }
+    void wait_for_busy(std::uint64_t epoch);
+    void wake_busy_waiters();
     void revoke(PageRange range, Revoke what);
-
+    // Takes the pages out of the object and of every mapping. Waits for busy ones.
+    void remove_pages(PageRange range);
+    std::uint64_t drop_clean_pages(PageRange range);
     void set_size(std::uint64_t bytes) { size_bytes_.store(bytes, std::memory_order_release); }
 
 private:
-    friend class PageReclaimer;
-
-    void remove_pages(PageRange range);
-    void zero_tail(std::uint64_t from_byte);
+    Result<FrameRef> get_page_for(std::uint64_t page, PageUse use, std::uint64_t wanted);
+    Result<std::size_t> write_piece(std::uint64_t offset, std::uint64_t bytes, IoBuffer& buffer);
+    Result<bool> write_fresh_page(std::uint64_t offset, std::uint64_t bytes, IoBuffer& buffer);
+    Result<std::size_t> read_piece(std::uint64_t offset, std::uint64_t bytes, IoBuffer& buffer);
+    void zero_resident(std::uint64_t from_byte, std::uint64_t bytes);
     void grow_to(std::uint64_t bytes);
 
     const std::uint64_t id_;
     std::atomic<std::uint64_t> size_bytes_;
     OwnPtr<ObjectPages> pages_;
+    std::atomic<std::uint64_t> busy_epoch_ = 0;
     WaitList busy_waiters_;
 };
 
@@ -155,7 +171,7 @@ private:
     friend class kernel::ObjectMaker;
     AnonymousObject(std::uint64_t size_bytes, RefPtr<PageBudget> budget);
     ~AnonymousObject() override;
-    Result<> fill(std::uint64_t page, PageUse use) override;
+    Result<> fill(std::uint64_t page, std::uint64_t wanted) override;
     void pages_dropped(std::uint64_t count) override;
 
     RefPtr<PageBudget> budget_;
@@ -180,13 +196,20 @@ private:
     friend class kernel::ObjectMaker;
     PagedObject(Pager& pager, std::uint64_t size_bytes);
     ~PagedObject() override;
-    Result<> fill(std::uint64_t page, PageUse use) override;
+    Result<> fill(std::uint64_t page, std::uint64_t wanted) override;
     void pages_dropped(std::uint64_t count) override;
-    std::uint64_t read_ahead_window(std::uint64_t page);
-    Result<> read_run(Pager& pager, std::uint64_t first, std::uint64_t count);
+    PageRange read_ahead(std::uint64_t page, std::uint64_t wanted);
+    Result<> read_run(PageRange range, std::uint64_t page);
+    void finish_read(PageRange range, bool usable);
+    PageRange begin_write_back(PageRange range, std::span<FrameRef> frames);
+    Result<> write_frames(PageRange run, std::span<const FrameRef> frames);
+
+    // Holds the pager while it is called, so that detach_pager can wait.
+    class PagerCall;
 
     std::atomic<Pager*> pager_;
     std::atomic<std::uint32_t> pager_calls_ = 0;
+    WaitList detach_waiters_;
     std::atomic<std::uint64_t> next_sequential_ = 0;
     std::atomic<std::uint64_t> window_pages_ = 0;
 };

@@ -14,6 +14,10 @@ namespace kernel::mm {
 using platform::Access;
 using platform::allows;
 
+constexpr Access without_write(Access access) {
+    return static_cast<Access>(static_cast<std::uint8_t>(access) & ~static_cast<std::uint8_t>(Access::Write));
+}
+
 // What a region is for, where that matters to limits or to who looks at the list of regions.
 enum class RegionKind : std::uint8_t { Normal, Heap, Stack, Vdso };
 

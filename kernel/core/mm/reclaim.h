@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT OR Apache-2.0
+#pragma once
+
+#include <cstdint>
+
+#include "core/mm/frame.h"
+
+namespace kernel::mm {
+
+inline constexpr std::uint64_t kReclaimBatch = 32;
+
+// Pages that can be read again, in the order of their use as a clock sees it. Called with the lock of the object's
+// pages.
+void add_to_reclaim_list(Frame& frame);
+void remove_from_reclaim_list(Frame& frame);
+
+// Drops clean pages of the page cache that were not used lately until about `wanted` frames are free again; returns how
+// many were freed. Takes locks of address spaces: callers hold no lock that ranks at or after Rank::AddressSpace. Does
+// not wait for pagers.
+std::uint64_t reclaim_frames(std::uint64_t wanted);
+
+// Pages in the list.
+std::uint64_t reclaimable_frames();
+
+}  // namespace kernel::mm

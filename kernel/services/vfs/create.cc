@@ -73,7 +73,7 @@ Result<RefPtr<Dentry>> create_entry(const Path& directory, std::string_view name
     }
     RefPtr<Dentry> entry = TRY(dentries::prepare(*directory.dentry, name));
     RefPtr<Inode> inode = TRY(parent.create(name, request));
-    dentries::complete(*entry, std::move(inode), true);
+    dentries::complete(*entry, std::move(inode));
     return entry;
 }
 
@@ -98,9 +98,8 @@ Result<> make_node(const WalkContext& context, std::string_view path, FileType t
     if (is_device && !context.credentials->capable(Capability::MakeNode)) {
         return Error::NotPermitted;
     }
-    const NewInode request{.type = type,
-                           .permissions = permissions & kPermissionMask,
-                           .device = is_device ? device : DeviceNumber{}};
+    const NewInode request{
+        .type = type, .permissions = permissions & kPermissionMask, .device = is_device ? device : DeviceNumber{}};
     const RefPtr<Dentry> created = TRY(create_entry(walk.directory, walk.name.view(), request, *context.credentials));
     return {};
 }
@@ -152,7 +151,7 @@ Result<> make_link(const WalkContext& from_context, std::string_view from, const
     }
     const RefPtr<Dentry> entry = TRY(dentries::prepare(*walk.directory.dentry, walk.name.view()));
     TRY(parent.link(walk.name.view(), inode));
-    dentries::complete(*entry, RefPtr<Inode>(inode), true);
+    dentries::complete(*entry, RefPtr<Inode>(inode));
     return {};
 }
 

@@ -262,8 +262,10 @@ RefPtr<Dentry> find(const Dentry& parent, std::string_view name) {
     return DentryCache::find(parent, name);
 }
 
-Result<RefPtr<Dentry>> insert(Dentry& parent, std::string_view name, RefPtr<Inode> inode, bool cached) {
+Result<RefPtr<Dentry>> insert(Dentry& parent, std::string_view name, RefPtr<Inode> inode, std::uint64_t stamp,
+                              bool cached) {
     RefPtr<Dentry> dentry = TRY(DentryCache::make(RefPtr<Dentry>(parent), name, std::move(inode), false));
+    dentry->set_stamp(stamp);
     if (cached) {
         DentryCache::insert(*dentry);
     }
@@ -274,11 +276,9 @@ Result<RefPtr<Dentry>> prepare(Dentry& parent, std::string_view name) {
     return DentryCache::make(RefPtr<Dentry>(parent), name, {}, false);
 }
 
-void complete(Dentry& prepared, RefPtr<Inode> inode, bool cached) {
+void complete(Dentry& prepared, RefPtr<Inode> inode) {
     DentryCache::give_inode(prepared, std::move(inode));
-    if (cached) {
-        DentryCache::insert(prepared);
-    }
+    DentryCache::insert(prepared);
 }
 
 void forget(Dentry& dentry) {
@@ -330,7 +330,8 @@ Result<> reserve(std::size_t entries) {
 
 std::size_t shrink(std::size_t count) {
     std::size_t done = 0;
-    // Each round looks at a few entries only; used ones move to the young end, so rounds end after one turn of the list.
+    // Each round looks at a few entries only; used ones move to the young end, so rounds end after one turn of the
+    // list.
     for (std::size_t rounds = statistics().entries / 8 + 1; rounds != 0 && done < count; --rounds) {
         DentryCache::Dropped dropped;
         done += DentryCache::state().with(

@@ -27,6 +27,9 @@ public:
     bool is_unlinked() const { return unlinked_.load(std::memory_order_acquire); }
     // Some mount in some namespace covers this dentry.
     bool is_mountpoint() const { return mounts_.load(std::memory_order_acquire) != 0; }
+    // Of the directory's names when this one was looked up, see Inode::names_stamp.
+    std::uint64_t stamp() const { return stamp_.load(std::memory_order_relaxed); }
+    void set_stamp(std::uint64_t stamp) { stamp_.store(stamp, std::memory_order_relaxed); }
     void mount_added() { mounts_.fetch_add(1, std::memory_order_acq_rel); }
     void mount_removed() { mounts_.fetch_sub(1, std::memory_order_acq_rel); }
 
@@ -44,6 +47,7 @@ private:
     std::atomic<bool> unlinked_ = false;
     std::atomic<bool> recently_used_ = false;
     std::atomic<std::uint32_t> mounts_ = 0;
+    std::atomic<std::uint64_t> stamp_ = 0;
     // Under the cache's lock:
     RefPtr<Dentry> parent_;
     String name_;
@@ -62,14 +66,14 @@ Result<RefPtr<Dentry>> create_root(RefPtr<Inode> inode);
 
 // The cached entry, or null.
 RefPtr<Dentry> find(const Dentry& parent, std::string_view name);
-// Puts an entry (inode null: negative) into the cache and returns it. The parent directory's lock is held, so the name
-// is not there yet, unless as a negative entry, which is replaced. With `cached` false it is only made. Errors:
-// NoMemory.
-Result<RefPtr<Dentry>> insert(Dentry& parent, std::string_view name, RefPtr<Inode> inode, bool cached = true);
+// Puts an entry (inode null: negative) into the cache and returns it; what is there under the name is forgotten. The parent
+// directory's lock is held. With `cached` false it is only made. Errors: NoMemory.
+Result<RefPtr<Dentry>> insert(Dentry& parent, std::string_view name, RefPtr<Inode> inode, std::uint64_t stamp = 0,
+                              bool cached = true);
 // The same in two steps, for a name whose making must not fail half-way: prepare makes an entry outside of the cache,
-// complete gives it its inode and puts it in (unless not `cached`). Errors of prepare: NoMemory.
+// complete gives it its inode and puts it in. Errors of prepare: NoMemory.
 Result<RefPtr<Dentry>> prepare(Dentry& parent, std::string_view name);
-void complete(Dentry& prepared, RefPtr<Inode> inode, bool cached);
+void complete(Dentry& prepared, RefPtr<Inode> inode);
 // Takes the entry out of the cache: it is not found by name any more, but keeps name and parent.
 void forget(Dentry& dentry);
 // The same, because the name is gone for good.

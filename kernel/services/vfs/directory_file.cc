@@ -27,6 +27,60 @@ private:
 
 }  // namespace
 
+class DirectorySnapshot::Collector final : public DirectoryVisitor {
+public:
+    explicit Collector(DirectorySnapshot& snapshot) : snapshot_(snapshot) {}
+    bool accept(const DirectoryEntry& entry) override {
+        result_ = add(entry);
+        return result_.has_value();
+    }
+    Result<> result() const { return result_; }
+
+private:
+    Result<> add(const DirectoryEntry& entry) {
+        const std::size_t offset = snapshot_.names_.size();
+        TRY(snapshot_.names_.append(entry.name));
+        return snapshot_.entries_.push_back(
+            Entry{.name_offset = offset, .name_bytes = entry.name.size(), .inode = entry.inode, .type = entry.type});
+    }
+
+    DirectorySnapshot& snapshot_;
+    Result<> result_;
+};
+
+Result<OwnPtr<DirectorySnapshot>> DirectorySnapshot::take(Inode& directory) {
+    OwnPtr<DirectorySnapshot> snapshot = TRY(make_own<DirectorySnapshot>());
+    Collector collector(*snapshot);
+    TRY(directory.list(kFirstEntryPosition, collector));
+    TRY(collector.result());
+    return snapshot;
+}
+
+void DirectorySnapshot::list(std::uint64_t position, DirectoryVisitor& visitor) const {
+    for (std::uint64_t index = position - kFirstEntryPosition; index < entries_.size(); ++index) {
+        const Entry& entry = entries_[index];
+        if (!visitor.accept({.name = names_.view().substr(entry.name_offset, entry.name_bytes),
+                             .inode = entry.inode,
+                             .type = entry.type,
+                             .next_position = kFirstEntryPosition + index + 1})) {
+            return;
+        }
+    }
+}
+
+Result<> DirectoryFile::list_entries(std::uint64_t position, DirectoryVisitor& visitor) {
+    if (!inode()->lists_whole()) {
+        return inode()->list(position, visitor);
+    }
+    // A listing from the beginning is a new one (rewinddir(3)).
+    if (position == kFirstEntryPosition || !snapshot_) {
+        snapshot_.reset();
+        snapshot_ = TRY(DirectorySnapshot::take(*inode()));
+    }
+    snapshot_->list(position, visitor);
+    return {};
+}
+
 Result<std::uint64_t> DirectoryFile::seek(std::int64_t offset, SeekFrom from) {
     if (from != SeekFrom::Start && from != SeekFrom::Current) {
         return Error::InvalidArgument;
@@ -67,7 +121,7 @@ Result<> DirectoryFile::list(DirectoryVisitor& visitor) {
         set_position(place);
     }
     Follower follower(visitor, place);
-    const Result<> listed = inode()->list(place, follower);
+    const Result<> listed = list_entries(place, follower);
     set_position(follower.position());
     note_read();
     return listed;

@@ -9,8 +9,8 @@
 
 namespace kernel::vfs {
 
-// The locks of a few directories at once, without deadlock: taken in the order of their addresses, each once. Nulls are ignored. Whoever
-// holds one directory's lock by itself takes no second one.
+// The locks of a few directories at once, without deadlock: taken in the order of their addresses, each once. Nulls are
+// ignored. Whoever holds one directory's lock by itself takes no second one.
 class DirectoryLocks : NonCopyable {
 public:
     explicit DirectoryLocks(std::array<Inode*, 3> directories) KPIO_NO_THREAD_SAFETY_ANALYSIS {

@@ -127,7 +127,8 @@ Result<std::uint64_t> File::seek(std::int64_t offset, SeekFrom from) {
             break;
         case SeekFrom::Data:
         case SeekFrom::Hole: {
-            // Holes are not told apart: the whole file is data, with the hole that every file has at its end (lseek(2)).
+            // Holes are not told apart: the whole file is data, with the hole that every file has at its end
+            // (lseek(2)).
             const std::uint64_t end = TRY(end_position());
             if (offset < 0 || static_cast<std::uint64_t>(offset) >= end) {
                 return Error::NoDevice;

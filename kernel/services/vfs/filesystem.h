@@ -22,7 +22,7 @@ public:
     virtual RefPtr<Inode> root() = 0;
     virtual Result<FileSystemStatus> status() = 0;
     virtual Result<> sync() { return {}; }
-    // True: cached names are asked for through Inode::still_valid at each use, and absence is not cached.
+    // True: names can change without the kernel, so cached ones are asked for through Inode::still_valid at each use.
     virtual bool revalidates() const { return false; }
     // Nothing in it can be changed, whatever the mount says.
     virtual bool is_read_only() const { return false; }
@@ -53,10 +53,10 @@ private:
     SpinGuarded<RefPtr<Dentry>, Rank::InodeStatus> root_dentry_;
 };
 
-// Keeps a file system's tree for as long as somebody uses it, with or without a mount. Whoever creates a file system holds one until it is
-// mounted, because a tree and its inodes keep each other alive.
+// Keeps a file system's tree for as long as somebody uses it, with or without a mount. Whoever creates a file system
+// holds one until it is mounted, because a tree and its inodes keep each other alive.
 class FileSystemUse {
-  public:
+public:
     FileSystemUse() = default;
     explicit FileSystemUse(RefPtr<FileSystem> filesystem) : filesystem_(std::move(filesystem)) {
         filesystem_->mount_added();
@@ -77,7 +77,7 @@ class FileSystemUse {
     FileSystem* operator->() const { return filesystem_.get(); }
     const RefPtr<FileSystem>& reference() const { return filesystem_; }
 
-  private:
+private:
     RefPtr<FileSystem> filesystem_;
 };
 

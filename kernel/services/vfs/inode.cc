@@ -61,8 +61,8 @@ Result<> Inode::list(std::uint64_t, DirectoryVisitor&) {
     return is_directory() ? Result<>() : Error::NotDirectory;
 }
 
-bool Inode::still_valid(std::string_view, Inode*) {
-    return true;
+bool Inode::still_valid(Inode*, std::uint64_t stamp) {
+    return stamp == names_stamp();
 }
 
 Result<String> Inode::read_link() {

@@ -98,8 +98,13 @@ public:
     // Calls the visitor for entries from the position (kFirstEntryPosition or a next_position) on. Positions stay valid
     // while the directory changes: an entry that stays is visited exactly once.
     virtual Result<> list(std::uint64_t position, DirectoryVisitor& visitor);
-    // False when a name that was looked up earlier must be looked up again (only asked if the file system revalidates).
-    virtual bool still_valid(std::string_view name, Inode* child);
+    // True: list() ignores the position and visits everything; the generic directory file keeps what it said. For
+    // directories that cannot give lasting positions themselves.
+    virtual bool lists_whole() const { return false; }
+    // Cached names of a file system that revalidates are good as long as the stamp is what it was when they were cached
+    // (or, in still_valid, for a reason of their own). May block for a short time.
+    virtual std::uint64_t names_stamp() { return 0; }
+    virtual bool still_valid(Inode* child, std::uint64_t stamp);
 
     virtual Result<String> read_link();
     // Links of /proc/PID/fd and the like lead to an object, not to a path.

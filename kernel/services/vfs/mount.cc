@@ -9,8 +9,8 @@
 
 namespace kernel::vfs {
 
-// The only code that touches what the mount table's lock guards. Changes also hold `tree`, a sleeping lock, so that they may look, decide
-// and allocate between two short sections.
+// The only code that touches what the mount table's lock guards. Changes also hold `tree`, a sleeping lock, so that
+// they may look, decide and allocate between two short sections.
 class MountTable {
 public:
     struct Nothing {};
@@ -240,8 +240,8 @@ Result<RefPtr<Mount>> MountNamespace::mount(RefPtr<FileSystem> filesystem, const
 
 Result<RefPtr<Mount>> MountNamespace::bind(const Path& what, const Path& where, MountFlags flags, bool recursive) {
     LockGuard guard(MountTable::tree());
-    RefPtr<Mount> top = TRY(attach_new(RefPtr<FileSystem>(what.mount->filesystem()), what.dentry, where,
-                                       what.mount->source(), flags));
+    RefPtr<Mount> top =
+        TRY(attach_new(RefPtr<FileSystem>(what.mount->filesystem()), what.dentry, where, what.mount->source(), flags));
     if (recursive) {
         if (Result<> copied = copy_children(*what.mount, *top, what.dentry.get(), nullptr); !copied) {
             MountTable::detach_tree(*this, *top);
@@ -365,8 +365,8 @@ Result<> MountNamespace::pivot(const Path& new_root, const Path& put_old) {
 
 Result<RefPtr<MountNamespace>> MountNamespace::clone(CopyVisitor& visitor) {
     LockGuard guard(MountTable::tree());
-    RefPtr<MountNamespace> copy = TRY(create_at(RefPtr<FileSystem>(root_->filesystem()),
-                                                    RefPtr<Dentry>(root_->root()), root_->source(), root_->flags()));
+    RefPtr<MountNamespace> copy = TRY(create_at(RefPtr<FileSystem>(root_->filesystem()), RefPtr<Dentry>(root_->root()),
+                                                root_->source(), root_->flags()));
     visitor.copied(*root_, *copy->root_);
     TRY(copy->copy_children(*root_, *copy->root_, nullptr, &visitor));
     return copy;

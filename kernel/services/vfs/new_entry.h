@@ -9,12 +9,12 @@ namespace kernel::vfs {
 
 // What all operations that make a name have in common.
 
-// The name may be made here: not on a read-only mount, write and search permission; then the directory is prepared for the change. Called
-// without locks.
+// The name may be made here: not on a read-only mount, write and search permission; then the directory is prepared for
+// the change. Called without locks.
 Result<> check_creation(const Path& directory, const security::Credentials& who);
 
-// Makes the entry; the directory's lock is not held. Exists if the name is there. The request's owner is filled in, and the
-// set-group-id rules of inode(7) are applied.
+// Makes the entry; the directory's lock is not held. Exists if the name is there. The request's owner is filled in, and
+// the set-group-id rules of inode(7) are applied.
 Result<RefPtr<Dentry>> create_entry(const Path& directory, std::string_view name, NewInode request,
                                     const security::Credentials& who);
 

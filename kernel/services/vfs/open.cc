@@ -117,9 +117,10 @@ Result<RefPtr<File>> open_or_create(const WalkContext& context, std::string_view
         Path path = TRY(find_last(walk));
         if (!path) {
             TRY(check_creation(walk.directory(), *context.credentials));
-            Result<RefPtr<Dentry>> created = create_entry(
-                walk.directory(), walk.name(),
-                NewInode{.type = FileType::Regular, .permissions = permissions & kPermissionMask}, *context.credentials);
+            Result<RefPtr<Dentry>> created =
+                create_entry(walk.directory(), walk.name(),
+                             NewInode{.type = FileType::Regular, .permissions = permissions & kPermissionMask},
+                             *context.credentials);
             if (created) {
                 return open_found(Path(walk.directory().mount, std::move(*created)), flags, context.credentials,
                                   Checks::JustCreated);
@@ -151,8 +152,8 @@ Result<RefPtr<File>> open_or_create(const WalkContext& context, std::string_view
 
 }  // namespace
 
-Result<RefPtr<File>> open(const WalkContext& context, std::string_view path, OpenFlags flags,
-                          std::uint32_t permissions, WalkFlags walk) {
+Result<RefPtr<File>> open(const WalkContext& context, std::string_view path, OpenFlags flags, std::uint32_t permissions,
+                          WalkFlags walk) {
     if (has(flags, OpenFlags::PathOnly)) {
         flags = flags & (OpenFlags::PathOnly | OpenFlags::Directory | OpenFlags::NoFollow | OpenFlags::LargeFile);
     }

@@ -54,8 +54,7 @@ Result<> check_ancestry(const Renaming& renaming) {
     if (dentries::is_within(*renaming.to.directory.dentry, *renaming.moved)) {
         return Error::InvalidArgument;
     }
-    if (!renaming.target->is_negative() &&
-        dentries::is_within(*renaming.from.directory.dentry, *renaming.target)) {
+    if (!renaming.target->is_negative() && dentries::is_within(*renaming.from.directory.dentry, *renaming.target)) {
         return renaming.exchanges() ? Error::InvalidArgument : Error::NotEmpty;
     }
     return {};

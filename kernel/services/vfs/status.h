@@ -44,8 +44,8 @@ struct Status {
     std::uint32_t user = 0;
     std::uint32_t group = 0;
     std::uint32_t links = 0;
-    DeviceNumber device;   // of the file system
-    DeviceNumber special;  // what a device node stands for
+    DeviceNumber device{};   // of the file system
+    DeviceNumber special{};  // what a device node stands for
     std::uint64_t inode = 0;
     std::uint64_t size_bytes = 0;
     std::uint64_t blocks_512 = 0;

@@ -10,8 +10,8 @@
 
 namespace kernel::vfs {
 
-// One walk along a path, step by step; the machinery of resolve and open. A symbolic link's text is walked as a segment of its own before the
-// rest of the segment below it, so that chains of links need no recursion.
+// One walk along a path, step by step; the machinery of resolve and open. A symbolic link's text is walked as a segment
+// of its own before the rest of the segment below it, so that chains of links need no recursion.
 class Walk {
 public:
     Walk(const WalkContext& context, WalkFlags flags);
@@ -19,8 +19,8 @@ public:
     // Before anything else. Errors: NotFound (empty), NameTooLong, NotDirectory (the start is none), CrossDevice.
     Result<> begin(std::string_view path);
 
-    // Goes on until only the last component is left. Then directory(), last() and name() say where it would be looked up; the
-    // directory may be searched.
+    // Goes on until only the last component is left. Then directory(), last() and name() say where it would be looked
+    // up; the directory may be searched.
     Result<> to_last();
     const Path& directory() const { return current_; }
     LastComponent last() const { return last_; }
@@ -29,7 +29,8 @@ public:
     // A slash behind the last component, of this path or of a link that led here: it must be a directory.
     bool trailing_slash() const { return must_be_directory_; }
 
-    // Looks the last component (a name) up and crosses mounts: positive, or an error (NotFound). A link is the link itself.
+    // Looks the last component (a name) up and crosses mounts: positive, or an error (NotFound). A link is the link
+    // itself.
     Result<Path> enter_last();
     // "." and ".." and the root.
     Result<Path> enter_special_last();
@@ -42,7 +43,7 @@ public:
 
 private:
     struct Segment {
-        String text;             // of a link; empty for the path itself
+        String text;            // of a link; empty for the path itself
         std::string_view rest;  // of the text
     };
 

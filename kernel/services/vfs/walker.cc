@@ -16,21 +16,16 @@ void skip_slashes(std::string_view& text) {
     text.remove_prefix(first == text.npos ? text.size() : first);
 }
 
-// A cached entry, if it still holds.
-RefPtr<Dentry> look_up_cached(Dentry& directory, std::string_view name) {
-    RefPtr<Dentry> dentry = dentries::find(directory, name);
-    if (!dentry || !directory.inode()->filesystem().revalidates() || dentry->is_mountpoint() ||
-        directory.inode()->still_valid(name, dentry->inode())) {
-        return dentry;
-    }
-    dentries::forget(*dentry);
-    return {};
+bool is_good(Dentry& directory, Dentry& entry) {
+    Inode& inode = *directory.inode();
+    return !inode.filesystem().revalidates() || entry.is_mountpoint() ||
+           inode.still_valid(entry.inode(), entry.stamp());
 }
 
 }  // namespace
 
 Result<RefPtr<Dentry>> look_up(Dentry& directory, std::string_view name) {
-    if (RefPtr<Dentry> dentry = look_up_cached(directory, name); dentry) {
+    if (RefPtr<Dentry> dentry = dentries::find(directory, name); dentry && is_good(directory, *dentry)) {
         return dentry;
     }
     LockGuard guard(directory.inode()->directory_lock());
@@ -41,20 +36,26 @@ Result<RefPtr<Dentry>> look_up_locked(Dentry& directory, std::string_view name) 
     if (name.size() > kMaxNameBytes) {
         return Error::NameTooLong;
     }
-    if (RefPtr<Dentry> dentry = look_up_cached(directory, name); dentry) {
-        return dentry;
+    RefPtr<Dentry> known = dentries::find(directory, name);
+    if (known && is_good(directory, *known)) {
+        return known;
     }
     Inode& inode = *directory.inode();
     if (inode.is_dead()) {
-        return dentries::insert(directory, name, {}, false);
+        return dentries::insert(directory, name, {}, 0, false);
     }
+    // Taken before the lookup: a change between the two makes the entry too old, not too young.
+    const std::uint64_t stamp = inode.names_stamp();
     Result<RefPtr<Inode>> found = inode.lookup(name);
     if (!found && found.error() != Error::NotFound) {
         return found.error();
     }
     RefPtr<Inode> child = found ? std::move(*found) : RefPtr<Inode>();
-    const bool cached = child || !inode.filesystem().revalidates();
-    return dentries::insert(directory, name, std::move(child), cached);
+    if (known && known->inode() == child.get()) {
+        known->set_stamp(stamp);
+        return known;
+    }
+    return dentries::insert(directory, name, std::move(child), stamp);
 }
 
 Walk::Walk(const WalkContext& context, WalkFlags flags) : context_(context), flags_(flags) {}
@@ -283,10 +284,8 @@ Result<ParentWalk> resolve_parent(const WalkContext& context, std::string_view p
     Walk walk(context, flags);
     TRY(walk.begin(path));
     TRY(walk.to_last());
-    ParentWalk result{.directory = walk.directory(),
-                      .last = walk.last(),
-                      .name = {},
-                      .trailing_slash = walk.trailing_slash()};
+    ParentWalk result{
+        .directory = walk.directory(), .last = walk.last(), .name = {}, .trailing_slash = walk.trailing_slash()};
     if (walk.last() == LastComponent::Name) {
         TRY(result.name.append(walk.name()));
     }

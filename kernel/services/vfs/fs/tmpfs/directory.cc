@@ -213,8 +213,7 @@ Result<> DirectoryNode::replace(std::string_view name, Node& moved, DirectoryNod
     return {};
 }
 
-Result<> DirectoryNode::move(std::string_view name, Node& moved, DirectoryNode& new_parent,
-                             std::string_view new_name) {
+Result<> DirectoryNode::move(std::string_view name, Node& moved, DirectoryNode& new_parent, std::string_view new_name) {
     OwnPtr<Entry> entry = TRY(new_parent.make_entry(new_name, RefPtr<Node>(moved)));
     Entry* const made = entry.release();
     Error error = Error::NotFound;

@@ -7,8 +7,8 @@
 
 namespace kernel::vfs::tmpfs {
 
-// Names in two orders: by name for lookups, by age for listings, so that a position in a listing stays what it is while names come
-// and go.
+// Names in two orders: by name for lookups, by age for listings, so that a position in a listing stays what it is while
+// names come and go.
 class DirectoryNode final : public Node {
 public:
     Result<RefPtr<Inode>> lookup(std::string_view name) override;

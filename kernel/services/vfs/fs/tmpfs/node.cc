@@ -105,10 +105,8 @@ void Node::fill_in(Status&) const {}
 
 Result<Ownership> Node::ownership() {
     return attributes_.with([&](const Attributes& attributes) {
-        return Ownership{.type = type(),
-                         .permissions = attributes.permissions,
-                         .user = attributes.user,
-                         .group = attributes.group};
+        return Ownership{
+            .type = type(), .permissions = attributes.permissions, .user = attributes.user, .group = attributes.group};
     });
 }
 

@@ -44,8 +44,8 @@ struct Options {
 // Errors: NoMemory, NoSpace.
 Result<RefPtr<FileSystem>> create(const Options& options);
 
-// The factory of mount(2): size= (bytes, k, m, g, %), mode=, uid=, gid=; half of the memory by default. InvalidArgument for
-// anything else, as on Linux.
+// The factory of mount(2): size= (bytes, k, m, g, %), mode=, uid=, gid=; half of the memory by default. InvalidArgument
+// for anything else, as on Linux.
 Result<RefPtr<FileSystem>> create_for_mount(const MountRequest& request);
 
 }  // namespace kernel::vfs::tmpfs

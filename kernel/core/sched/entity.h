@@ -50,6 +50,7 @@ struct SchedEntity : NonCopyable {
     std::int64_t virtual_time = 0;
     std::int64_t virtual_deadline = 0;
     std::int64_t subtree_virtual_time = 0;  // the least one in its subtree of the waiting ones
+    std::uint32_t charge_remainder = 0;
     std::int64_t lag = 0;                   // the queue's virtual time minus its own, kept while it does not compete
 };
 

@@ -97,7 +97,11 @@ void FairQueue::stop(SchedEntity& running) {
 void FairQueue::charge(SchedEntity& running, std::uint64_t run_ns) {
     const std::uint32_t weight = running.effective.weight;
     const bool alone = tree_.empty();
-    const std::int64_t advance = to_virtual(std::min(run_ns, alone ? kMaximumLoneChargeNs : kMaximumChargeNs), weight);
+    // With the division's remainder carried over: a thread that runs for a few nanoseconds at a time is charged too.
+    const std::uint64_t cut_ns = std::min(run_ns, alone ? kMaximumLoneChargeNs : kMaximumChargeNs);
+    const std::uint64_t weightless = cut_ns * kNormalWeight + running.charge_remainder;
+    running.charge_remainder = static_cast<std::uint32_t>(weightless % weight);
+    const auto advance = static_cast<std::int64_t>(weightless / weight);
     running.virtual_time = wrapping_sum(running.virtual_time, advance);
     if (alone) {
         base_ = running.virtual_time;
@@ -114,7 +118,11 @@ void FairQueue::yield(SchedEntity& running) {
 
 std::uint64_t FairQueue::turn_left_ns(const SchedEntity& running) {
     const std::int64_t left = wrapping_difference(running.virtual_deadline, running.virtual_time);
-    return left <= 0 ? 0 : static_cast<std::uint64_t>(left) * running.effective.weight / kNormalWeight;
+    if (left <= 0) {
+        return 0;
+    }
+    const std::uint64_t weightless = static_cast<std::uint64_t>(left) * running.effective.weight;
+    return (weightless + kNormalWeight - 1) / kNormalWeight;
 }
 
 bool FairQueue::deadline_before(const SchedEntity& a, const SchedEntity& b) {
@@ -138,6 +146,7 @@ void FairQueue::place(SchedEntity& entity) {
         entity.lag = 0;
     }
     move_base();
+    entity.charge_remainder = 0;
     const std::int64_t limit = lag_limit(entity);
     entity.virtual_time = wrapping_difference(virtual_time(), std::clamp(entity.lag, -limit, limit));
     entity.virtual_deadline = wrapping_sum(entity.virtual_time, to_virtual(kSliceNs, entity.effective.weight));

@@ -138,6 +138,10 @@ LockContext& current_lock_context() {
 
 namespace sched {
 
+Urgency Scheduler::urgency(Thread& thread) {
+    return with_queue_of(thread, [&](RunQueue&, Cpu&) { return thread.entity_.effective; });
+}
+
 void Scheduler::donate(Thread& thread, const Urgency& urgency, bool new_donor) {
     const Urgency before = Scheduler::urgency(thread);
     update(thread, [&](SchedEntity& entity) {

@@ -106,8 +106,4 @@ void Scheduler::set_affinity(Thread& thread, CpuMask mask) {
     }
 }
 
-Urgency Scheduler::urgency(Thread& thread) {
-    return with_queue_of(thread, [&](RunQueue&, Cpu&) { return thread.entity_.effective; });
-}
-
 }  // namespace kernel::sched

@@ -46,6 +46,7 @@ struct BootData {
     std::vector<std::string> environment{};
     std::vector<kernel::main::Bind> binds{};
     std::vector<kernel::main::Link> links{};
+    std::vector<kernel::platform::hosted::HostRoot> roots{};
     std::vector<std::string_view> directories{};
     std::vector<std::string_view> variables{};
     BootOptions boot{};
@@ -61,6 +62,10 @@ void fill_boot_options(BootData& data) {
     }
     for (const GuestView::Link& link : data.view.links) {
         data.links.push_back({.guest_path = link.guest, .target = link.target});
+    }
+    for (const GuestView::Bind& bind : data.view.binds) {
+        data.roots.push_back(
+            {.path = bind.host.c_str(), .writable = bind.access == kernel::main::BindAccess::ReadWrite});
     }
     data.directories.assign(data.view.directories.begin(), data.view.directories.end());
     data.variables.assign(data.environment.begin(), data.environment.end());
@@ -112,6 +117,7 @@ int run_command(std::span<const std::string_view> words) {
     fill_boot_options(data);
     hosted.memory_bytes = data.options.memory_bytes.value_or(half_of_memory());
     hosted.cpus = data.options.cpus.value_or(std::min(usable_cpus(), kDefaultCpus));
+    hosted.roots = data.roots;
     kernel::platform::hosted::hosted_start(hosted);
 }
 

@@ -8,6 +8,7 @@
 
 #include "lib/log.h"
 #include "platform/entry.h"
+#include "platform/hosted/confinement.h"
 #include "platform/hosted/guest_memory.h"
 #include "platform/hosted/host_clock.h"
 #include "platform/hosted/shutdown.h"
@@ -35,7 +36,7 @@ void fill_standard_streams() {
     }
 }
 
-[[noreturn]] void refuse(const char* what) {
+[[noreturn]] void refuse(std::string_view what) {
     log_write("kpio: ");
     log_write(what);
     log_write("; `kpio check` tells more\n");
@@ -64,11 +65,14 @@ void hosted_start(const HostedOptions& options) {
         refuse("the host gives no memory (address space limit, or memfd_create is not allowed)");
     }
     if (const Result<> started = start_stub_platform(); !started.has_value()) {
-        refuse("the host does not let us run programs");
+        refuse(start_failure_text());
     }
     set_up_boot_cpu(options.cpus);
     set_up_console(options.trace_descriptor);
     set_up_signals();
+    if (options.confine && !confine_kernel_process(options.roots)) {
+        refuse("the host does not let us confine ourselves (seccomp)");
+    }
     kernel_main();
 }
 

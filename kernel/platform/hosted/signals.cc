@@ -38,6 +38,13 @@ void on_kernel_fault(int signal, siginfo_t* info, void* context) {
     panic(message.c_str());
 }
 
+// Our own confinement; the call is a bug of ours, or somebody else's doing.
+void on_forbidden_call(int, siginfo_t* info, void*) {
+    InlineFormatBuffer<80> message;
+    format_to(message, "forbidden host system call {}", info->si_syscall);
+    panic(message.c_str());
+}
+
 void handle(int signal, void (*handler)(int), int flags) {
     struct sigaction action{};
     action.sa_handler = handler;
@@ -64,6 +71,10 @@ void set_up_signals() {
     for (const int signal : {SIGWINCH, SIGCONT}) {
         handle(signal, on_console_change, SA_RESTART);
     }
+    struct sigaction forbidden{};
+    forbidden.sa_sigaction = on_forbidden_call;
+    forbidden.sa_flags = SA_SIGINFO | SA_ONSTACK;
+    sigaction(SIGSYS, &forbidden, nullptr);
     for (const int signal : {SIGSEGV, SIGBUS, SIGILL, SIGFPE}) {
         struct sigaction action{};
         action.sa_sigaction = on_kernel_fault;

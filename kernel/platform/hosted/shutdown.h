@@ -9,7 +9,7 @@ inline constexpr int kStatusKernelFailure = 125;
 // Ends everything at once: guests, terminal mode, process. Async-signal-safe.
 [[noreturn]] void end_process(int status);
 
-// SIGTERM, SIGHUP and SIGINT become Interrupts::PowerRequest (a second one ends the process), SIGPIPE is ignored,
+// SIGTERM, SIGHUP and SIGINT become Interrupts::PowerRequest (a third one ends the process), SIGPIPE is ignored,
 // faults of the kernel itself are reported.
 void set_up_signals();
 

@@ -12,11 +12,14 @@
 namespace kernel::platform::hosted {
 namespace {
 
-std::atomic<bool> end_requested = false;
+std::atomic<unsigned> end_requests = 0;
 
 void on_end_request(int signal) {
-    if (end_requested.exchange(true)) {
-        end_process(128 + signal);  // asked twice: the orderly way does not work
+    // The kernel first asks the guest to end, the second time it kills it. Who asks once more has waited for that in
+    // vain.
+    constexpr unsigned kPatience = 2;
+    if (end_requests.fetch_add(1) >= kPatience) {
+        end_process(128 + signal);
     }
     raise_interrupt(0, Interrupts::PowerRequest);
 }
@@ -55,7 +58,7 @@ void handle(int signal, void (*handler)(int), int flags) {
 }  // namespace
 
 bool end_was_requested() {
-    return end_requested.load(std::memory_order_relaxed);
+    return end_requests.load(std::memory_order_relaxed) != 0;
 }
 
 void set_up_signals() {

@@ -76,19 +76,19 @@ bool AddressSpace::find_cached_run_locked(Region& region, std::uint64_t page, Ba
         wanted->set(FrameFlag::Referenced);
     }
     backing.frame = frame_number(*wanted);
-    const Amap& private_pages = amap_;
     const auto continues = [&](std::uint64_t other) {
         Frame* const frame = frames[other - low];
         return frame != nullptr && frame_number(*frame) == backing.frame + (other - page) &&
-               !is_beyond_end(region, other) && (region.shared || !private_pages.find(other));
+               !is_beyond_end(region, other);
     };
     std::uint64_t first = page;
-    while (first > low && continues(first - 1)) {
-        --first;
-    }
     std::uint64_t end = page + 1;
-    while (end < high && continues(end)) {
+    const std::uint64_t limit = region.shared ? high : amap_.next_present(end, high).value_or(high);
+    while (end < limit && continues(end)) {
         ++end;
+    }
+    while (first > low && continues(first - 1) && (region.shared || !amap_.find(first - 1))) {
+        --first;
     }
     backing.first_page = first;
     backing.pages = end - first;

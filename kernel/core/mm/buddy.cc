@@ -51,8 +51,9 @@ std::optional<Buddy::Block> Buddy::carve(unsigned order) {
     while (frontier_ < start) {
         const unsigned gap_order = std::min({static_cast<unsigned>(std::countr_zero(base + frontier_)), kMaxFrameOrder,
                                              static_cast<unsigned>(std::bit_width(start - frontier_)) - 1});
-        push(range_->first + frontier_, gap_order, range_->zeroed);
+        const FrameNumber gap = range_->first + frontier_;
         frontier_ += std::uint64_t{1} << gap_order;
+        free({gap, range_->zeroed}, gap_order);
     }
     frontier_ = start + size;
     return Block{range_->first + start, range_->zeroed};

@@ -151,6 +151,10 @@ unsigned task_count() {
     return tree.with([](Tree& t) { return t.task_count; });
 }
 
+int latest_id() {
+    return tree.with([](Tree& t) { return t.next_id - 1; });
+}
+
 void begin_group_exit(Process& process, int wait_status) {
     tree.with([&](Tree&) {
         ProcessLinks& links = process.links();

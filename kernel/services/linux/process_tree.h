@@ -36,6 +36,8 @@ RefPtr<Task> next_task(const Process& process, int tid);
 RefPtr<Task> any_task(Process& process);
 unsigned process_count();
 unsigned task_count();
+// The id that was given out last, for /proc/loadavg.
+int latest_id();
 
 // Tells every task of the process to end with this wait status (first caller wins). From any thread.
 void begin_group_exit(Process& process, int wait_status);

@@ -169,7 +169,9 @@ void interrupts() {
 int main(int argc, char** argv) {
     using namespace kernel::platform::hosted;
     const std::uint64_t begin = host_monotonic_ns();
-    if (!start_platform(1)) {
+    const std::string_view only = argc > 1 ? argv[1] : "";
+    const bool trap = argc > 2 && std::string_view(argv[2]) == "trap";
+    if (!start_platform(1, trap ? Transport::Trap : Transport::Notify)) {
         const auto text = start_failure_text();
         std::fprintf(stderr, "%.*s\n", static_cast<int>(text.size()), text.data());
         return 1;
@@ -183,7 +185,6 @@ int main(int argc, char** argv) {
     const std::uint64_t called = host_monotonic_ns();
     std::printf("transport %s: start %.1f us, first guest call after %.1f us\n", transport_name().data(),
                 static_cast<double>(started - begin) / 1000, static_cast<double>(called - begin) / 1000);
-    const std::string_view only = argc > 1 ? argv[1] : "";
     if (only.empty() || only == "calls") calls();
     if (only.empty() || only == "faults") faults();
     if (only.empty() || only == "mappings") mappings();

@@ -8,13 +8,9 @@
 #include <linux/filter.h>
 
 #include "platform/hosted/stub/layout.h"
+#include "platform/hosted/stub_platform.h"
 
 namespace kernel::platform::hosted {
-
-enum class Transport : std::uint8_t {
-    Trap,    // every system call of a guest raises SIGSYS, so its frame has all registers
-    Notify,  // ordinary calls are notifications themselves; registers are fetched when asked for
-};
 
 // A classic BPF program for seccomp(2).
 class Filter {

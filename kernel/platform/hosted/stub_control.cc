@@ -53,9 +53,11 @@ void prepare_slot(StubArena& arena, unsigned index) {
 
 }  // namespace
 
-void prepare_stub(StubArena& arena, StubIdentity identity, const Filter& guest, const Filter& mapper) {
+void prepare_stub(StubArena& arena, StubIdentity identity, Transport transport, const Filter& guest, const Filter& mapper) {
     StubControl& control = arena.control;
-    control.guest_filter_flags = kFilterFlags;
+    // Signals must not withdraw a system call that the kernel works on.
+    const std::uint64_t keep = transport == Transport::Notify ? SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV : 0;
+    control.guest_filter_flags = kFilterFlags | keep;
     control.mapper_filter_flags = kFilterFlags;
     place_filter(control, guest, control.guest_filter, control.guest_program);
     place_filter(control, mapper, control.mapper_filter, control.mapper_program);

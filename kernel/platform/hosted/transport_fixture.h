@@ -30,13 +30,13 @@ inline FrameNumber next_frame(std::uint64_t count = 1) {
     return guest_memory().first + used.fetch_add(count);
 }
 
-inline bool start_platform(unsigned cpus) {
+inline bool start_platform(unsigned cpus, Transport best = Transport::Notify) {
     static bool started = false;
     if (started) return true;
     started = true;
     set_up_clock();
     if (guest_memory().base == nullptr && !set_up_frames(std::uint64_t{256} << 20, std::uint64_t{16} << 20)) return false;
-    if (!start_stub_platform().has_value()) return false;
+    if (!start_stub_platform(best).has_value()) return false;
     set_up_boot_cpu(cpus);
     return true;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "platform/user_context.h"
 
-#include <cerrno>
+#include <signal.h>
 #include <sys/syscall.h>
 
 #include "platform/hosted/signal_frame.h"
@@ -17,21 +17,24 @@ namespace {
 constexpr std::uint64_t kKickProcessorNs = kKickLimitNs;
 constexpr unsigned kFewestKickWaits = 10;
 
-// The user half of a thread in trap mode: whatever the host thread does that needs us, its handler comes with a complete
-// frame in its frame page, and its sigreturn is the notification that we answer.
-class TrapContext final : public UserContext {
+// A guest's host thread comes to us in one of two ways. From the stub's handler, with a complete frame in its frame page:
+// its sigreturn is the notification, and carrying it out resumes user code. Or (Transport::Notify) from a system call
+// anywhere in user code, which has no frame: the answer is the call's result. With a frame everything is possible, so
+// registers() makes a thread of the second kind one of the first.
+class StubContext final : public UserContext {
   public:
-    TrapContext(StubPageMap& map, RefPtr<StubProcess> stub, OwnPtr<GuestThread> thread, const Registers& initial)
+    StubContext(StubPageMap& map, RefPtr<StubProcess> stub, OwnPtr<GuestThread> thread, const Registers& initial)
         : map_(map), stub_(std::move(stub)), thread_(std::move(thread)),
-          page_(stub_->frame_page(thread_->slot), thread_->slot), registers_(initial) {
-        page_.reset_xstate();
-    }
-    ~TrapContext() override { stub_->give_back_thread(std::move(thread_)); }
+          page_(stub_->frame_page(thread_->slot), thread_->slot), registers_(initial) {}
+    ~StubContext() override { stub_->give_back_thread(std::move(thread_)); }
+
+    // Errors: Killed.
+    Result<> begin();
 
     Trap enter_user() override;
     const SyscallFrame& syscall() const override { return syscall_; }
     void set_syscall_result(std::uint64_t value) override { registers_.rax = value; }
-    Result<Registers*> registers() override { return &registers_; }
+    Result<Registers*> registers() override;
 
     // The frame page itself: until user code goes on only other threads of the same process can change it, which may
     // spoil nobody's vector state but their own.
@@ -43,9 +46,11 @@ class TrapContext final : public UserContext {
     Trap dead();
     bool let_go();
     bool load_bases();
-    Arrival wait();
+    bool fetch_frame();
+    Arrival wait(Patience patience);
     Arrival wait_after_kick();
-    Trap take_frame();
+    void take_frame_registers(const HostFrame& frame);
+    Trap take_trap();
 
     StubPageMap& map_;
     RefPtr<StubProcess> stub_;
@@ -55,49 +60,102 @@ class TrapContext final : public UserContext {
     SyscallFrame syscall_{};
 };
 
-Result<> TrapContext::set_xstate(std::span<const std::byte> state) {
+bool is_from_handler(const Notification& notification) {
+    return notification.instruction_pointer == kStubCode + KPIO_NOTIFY_RETURN && notification.number == SYS_rt_sigreturn;
+}
+
+Result<> StubContext::set_xstate(std::span<const std::byte> state) {
     if (!xstate_is_valid(state)) return Error::InvalidArgument;
     page_.write_xstate(state);
     return {};
 }
 
-Trap TrapContext::dead() {
+Trap StubContext::dead() {
     stub_->kill();
     thread_->is_waiting = false;
     return {.kind = TrapKind::Dead};
 }
 
-// The thread's first notification, or that after new FS and GS bases. It comes by itself, whatever the guest does.
-Arrival TrapContext::wait() {
-    const Arrival arrival = thread_->listener.receive(thread_->waiting, Patience::Endless);
+Arrival StubContext::wait(Patience patience) {
+    const Arrival arrival = thread_->listener.receive(thread_->waiting, patience);
     thread_->is_waiting = arrival == Arrival::Received;
     return arrival;
 }
 
-// The bases are not in the frame: an answer with a value has the handler load them from the slot table and come again.
-bool TrapContext::load_bases() {
+// A thread that has never run comes by itself; a spare one may have ended in a system call.
+Result<> StubContext::begin() {
+    const bool ready = (thread_->is_waiting || wait(Patience::Endless) == Arrival::Received) &&
+                       (is_from_handler(thread_->waiting) || fetch_frame());
+    if (!ready) {
+        dead();
+        return Error::Killed;
+    }
+    page_.reset_xstate();
+    return {};
+}
+
+// The bases are not in the frame: an answer with a value has the handler load them from the slot table and come again,
+// whatever the guest does.
+bool StubContext::load_bases() {
     StubSlot& slot = stub_->slot(thread_->slot);
     slot.fs_base = registers_.fs_base;
     slot.gs_base = registers_.gs_base;
-    return thread_->listener.answer(thread_->waiting.id, 0) && wait() == Arrival::Received;
+    return thread_->listener.answer(thread_->waiting.id, 0) && wait(Patience::Endless) == Arrival::Received &&
+           is_from_handler(thread_->waiting);
 }
 
-// Lets the thread run user code with registers_. False when it is dead.
-bool TrapContext::let_go() {
-    if (!thread_->is_waiting && wait() != Arrival::Received) return false;
-    const auto& bases = thread_->waiting.arguments;
-    if (!is_canonical(registers_.fs_base)) registers_.fs_base = bases[0];
-    if (!is_canonical(registers_.gs_base)) registers_.gs_base = bases[1];
-    if ((bases[0] != registers_.fs_base || bases[1] != registers_.gs_base) && !load_bases()) return false;
-    page_.write(registers_);
+// Results that the host would take for its own restart codes (ERESTARTSYS to ERESTART_RESTARTBLOCK) if a signal is pending.
+bool is_host_restart_code(std::uint64_t value) { return value >= -std::uint64_t{516} && value <= -std::uint64_t{512}; }
+
+// Lets the thread run user code with registers_, or with the result in them. False when it is dead.
+bool StubContext::let_go() {
+    if (!thread_->is_waiting) return false;
+    if (is_host_restart_code(registers_.rax) && !registers().has_value()) return false;
+    bool sent;
+    if (is_from_handler(thread_->waiting)) {
+        const auto& bases = thread_->waiting.arguments;
+        if (!is_canonical(registers_.fs_base)) registers_.fs_base = bases[0];
+        if (!is_canonical(registers_.gs_base)) registers_.gs_base = bases[1];
+        if ((bases[0] != registers_.fs_base || bases[1] != registers_.gs_base) && !load_bases()) return false;
+        page_.write(registers_);
+        // Only ever here: no other call of a guest's is carried out.
+        sent = thread_->listener.let_continue(thread_->waiting.id);
+    } else {
+        sent = thread_->listener.answer(thread_->waiting.id, static_cast<std::int64_t>(registers_.rax));
+    }
     thread_->is_waiting = false;
-    // It may have got a signal meanwhile if it forged its mask: then it comes again by itself.
-    return thread_->listener.let_continue(thread_->waiting.id) || !thread_->listener.is_gone();
+    // It may have got a signal meanwhile, if it forged its signal mask: then it comes again by itself.
+    return sent || !thread_->listener.is_gone();
 }
 
-// After the kick; processor time decides whether the thread does not want to come or cannot.
-Arrival TrapContext::wait_after_kick() {
+// Gets a thread that waits in a system call into the handler. The signal goes first: it stays pending, since a thread
+// whose notification has been received can only be killed (WAIT_KILLABLE_RECV), and is taken when the call returns, before
+// the next user instruction. Sending first would let the guest run on.
+bool StubContext::fetch_frame() {
     stub_->kick(*thread_);
+    thread_->is_waiting = false;
+    if (!thread_->listener.answer(thread_->waiting.id, 0)) return false;
+    thread_->is_waiting = wait_after_kick() == Arrival::Received;
+    if (!thread_->is_waiting) return false;
+    // Anything else: the thread has blocked the signal, by a forged sigreturn.
+    return is_from_handler(thread_->waiting) && page_.read().info.signal == SIGURG;
+}
+
+Result<Registers*> StubContext::registers() {
+    if (thread_->is_waiting && !is_from_handler(thread_->waiting)) {
+        const std::uint64_t rax = registers_.rax;
+        if (!fetch_frame()) {
+            dead();
+            return Error::Killed;
+        }
+        take_frame_registers(page_.read());
+        registers_.rax = rax;
+    }
+    return &registers_;
+}
+
+// Processor time decides whether a thread does not want to come or cannot.
+Arrival StubContext::wait_after_kick() {
     const std::uint64_t begin = stub_->processor_time_ns();
     for (unsigned waits = 1;; ++waits) {
         const Arrival arrival = thread_->listener.receive(thread_->waiting, Patience::AfterKick);
@@ -112,24 +170,39 @@ Arrival TrapContext::wait_after_kick() {
     return Arrival::Gone;
 }
 
-Trap TrapContext::take_frame() {
-    const HostFrame frame = page_.read();
+void StubContext::take_frame_registers(const HostFrame& frame) {
     copy_registers(frame, registers_);
     registers_.fs_base = thread_->waiting.arguments[0];
     registers_.gs_base = thread_->waiting.arguments[1];
+}
+
+Trap StubContext::take_trap() {
+    const Notification& notification = thread_->waiting;
+    if (!is_from_handler(notification)) {
+        syscall_.number = static_cast<std::uint32_t>(notification.number);
+        syscall_.arguments = notification.arguments;
+        syscall_.instruction_pointer = notification.instruction_pointer;
+        registers_.rax = syscall_.number;
+        return {.kind = TrapKind::Syscall};
+    }
+    const HostFrame frame = page_.read();
+    take_frame_registers(frame);
     return decode_trap(frame, syscall_);
 }
 
-Trap TrapContext::enter_user() {
+Trap StubContext::enter_user() {
     for (;;) {
         if (interrupt_pending()) return {.kind = TrapKind::Interrupt};
         map_.commit();
         if (stub_->is_dead() || !let_go()) return dead();
         Arrival arrival = thread_->listener.receive(thread_->waiting, Patience::UserMode);
-        if (arrival == Arrival::Interrupted) arrival = wait_after_kick();
+        if (arrival == Arrival::Interrupted) {
+            stub_->kick(*thread_);
+            arrival = wait_after_kick();
+        }
         if (arrival != Arrival::Received) return dead();
         thread_->is_waiting = true;
-        const Trap trap = take_frame();
+        const Trap trap = take_trap();
         // A kick that came late, after the thread had trapped by itself, is no event any more.
         if (trap.kind != TrapKind::Interrupt || interrupt_pending()) return trap;
     }
@@ -145,7 +218,9 @@ Result<OwnPtr<UserContext>> UserContext::create(PageMap& map, const Registers& i
     auto& stub_map = static_cast<hosted::StubPageMap&>(map);
     RefPtr<hosted::StubProcess> stub = TRY(stub_map.stub());
     OwnPtr<hosted::GuestThread> thread = TRY(stub->take_thread());
-    return TRY(make_own<hosted::TrapContext>(stub_map, std::move(stub), std::move(thread), initial));
+    auto context = TRY(make_own<hosted::StubContext>(stub_map, std::move(stub), std::move(thread), initial));
+    TRY(context->begin());
+    return context;
 }
 
 }  // namespace kernel::platform

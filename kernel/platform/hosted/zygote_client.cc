@@ -109,7 +109,7 @@ Result<> Zygote::order_stub() {
     const unsigned number = TRY(take_number());
     Order& order = orders_[order_count_];
     order = {.identity = {number, ++generation_}, .wants_mapper = true};
-    prepare_stub(stub_arena(number), order.identity, guest_filter(), mapper_filter());
+    prepare_stub(stub_arena(number), order.identity, active_transport(), guest_filter(), mapper_filter());
     const ZygoteRequest request{ZygoteCommand::Create, number, order.identity.generation, 0};
     if (host_syscall(SYS_sendto, zygote_socket(), &request, sizeof request, MSG_NOSIGNAL, nullptr, 0) < 0) {
         returned_[returned_count_++] = static_cast<std::uint16_t>(number);

@@ -21,6 +21,4 @@ Result<OwnPtr<GuestThread>> make_guest_thread(StubArena& arena, StubIdentity ide
 // Gives up the process id, number and frame pages of a stub that has been killed and will run no guest code again.
 void forget_stub(const NewStub& stub);
 
-Transport transport();
-
 }  // namespace kernel::platform::hosted

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <fcntl.h>
@@ -105,24 +106,33 @@ Result<> check_host() {
 }
 
 struct KernelVersion {
-    int major = 0, minor = 0;
+    std::array<int, 3> parts{};  // 6.12.52
+
+    auto operator<=>(const KernelVersion&) const = default;
 };
 
 KernelVersion host_kernel_version() {
     utsname name{};
     uname(&name);
     KernelVersion version;
-    int* part = &version.major;
+    unsigned part = 0;
     for (const char* c = &name.release[0]; *c != '\0'; ++c) {
         if (*c >= '0' && *c <= '9') {
-            *part = *part * 10 + (*c - '0');
-        } else if (*c == '.' && part == &version.major) {
-            part = &version.minor;
-        } else {
+            version.parts[part] = version.parts[part] * 10 + (*c - '0');
+        } else if (*c != '.' || ++part == version.parts.size()) {
             break;
         }
     }
     return version;
+}
+
+// "seccomp: Fix a race with WAIT_KILLABLE_RECV if the tracer replies too fast": without it a reply can be lost when a
+// signal is pending.
+bool can_notify_plainly(const KernelVersion& version) {
+    constexpr KernelVersion kFixed{{6, 18, 0}};
+    constexpr KernelVersion kStable{{6, 12, 52}};
+    constexpr KernelVersion kAfterStable{{6, 13, 0}};
+    return version >= kFixed || (version >= kStable && version < kAfterStable);
 }
 
 Result<> set_up_arena() {
@@ -183,17 +193,18 @@ int zygote_socket() { return state.socket; }
 int arena_descriptor() { return state.arena; }
 const Filter& guest_filter() { return state.guest_filter; }
 const Filter& mapper_filter() { return state.mapper_filter; }
-Transport transport() { return state.transport; }
+Transport active_transport() { return state.transport; }
 
 StubArena& stub_arena(unsigned number) {
     // SAFETY: the arena holds a StubArena for each number.
     return *reinterpret_cast<StubArena*>(state.arena_base + number * kArenaStride);
 }
 
-Result<> start_stub_platform() {
+Result<> start_stub_platform(Transport best) {
     TRY(check_host());
     const KernelVersion version = host_kernel_version();
-    set_poll_before_receive(version.major < 6 || (version.major == 6 && version.minor < 11));
+    set_poll_before_receive(version < KernelVersion{{6, 11, 0}});
+    state.transport = can_notify_plainly(version) ? best : Transport::Trap;
     state.guest_filter = make_guest_filter(state.transport);
     state.mapper_filter = make_mapper_filter();
     if (const Result<> result = set_up_arena(); !result.has_value()) return refuse("no memory for guest processes", result.error());

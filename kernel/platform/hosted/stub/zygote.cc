@@ -88,7 +88,8 @@ void set_up_signals() {
     const std::uint64_t all = kAllSignals;
     require(host_syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, nullptr, kSignalMaskBytes) == 0, 4);
     // Stubs inherit these. Until a guest thread unblocks them, a fault just kills.
-    constexpr std::uint64_t kFlags = SA_SIGINFO | SA_ONSTACK | kRestorer;
+    // SA_RESTART: a system call whose notification is withdrawn because of a kick is made again.
+    constexpr std::uint64_t kFlags = SA_SIGINFO | SA_ONSTACK | SA_RESTART | kRestorer;
     for (const int signal : {SIGSYS, SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGURG}) {
         set_signal(signal, kStubCode + KPIO_HANDLER, kFlags);
     }

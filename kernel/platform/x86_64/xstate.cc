@@ -183,4 +183,6 @@ std::size_t xstate_size() { return x86::area_bytes; }
 
 std::uint64_t xstate_features() { return x86::enabled; }
 
+std::uint32_t cpu_feature_word() { return x86::cpuid(1).edx; }
+
 }  // namespace kernel::platform

@@ -20,12 +20,12 @@ Result<> execute(Task& task, RefPtr<vfs::File> file, std::string_view name, Prog
 // Errors: NotFound, AccessDenied, those of vfs::open.
 Result<RefPtr<vfs::File>> open_program(Task& task, const vfs::Path& start, std::string_view path, bool no_follow = false);
 
-// Makes the first user process (parentless, its own session) and lets it run. Errors: those of execute.
+// Makes the first user process (a child of the reaper, leader of a session that has the console's terminal) and lets it run.
+// Errors: those of execve(2).
 struct FirstProcess {
     RefPtr<object::HandleTable> handles;
     RefPtr<FsContext> fs;
     RefPtr<security::Credentials> credentials;
-    RefPtr<Session> session;
     Process::Limits limits{};
 };
 Result<RefPtr<Process>> start_first_process(FirstProcess parts, std::string_view program, ProgramArguments arguments);

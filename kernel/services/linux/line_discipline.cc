@@ -36,11 +36,10 @@ void LineDiscipline::set_termios(const abi::Termios& termios) {
     if (was_canonical && !is_canonical()) {
         committed_ = head_;
         // End marks mean nothing outside of canonical mode.
-        delimiters_.reset();
-        end_marks_.reset();
+        marks_.fill(Mark::None);
     } else if (!was_canonical && is_canonical()) {
         // What was typed raw counts as one finished line.
-        if (head_ != tail_) delimiters_.set(index(head_ - 1));
+        if (head_ != tail_) marks_[index(head_ - 1)] = Mark::LineEnd;
         committed_ = head_;
     }
     if ((termios.input_flags & abi::kIxon) == 0) stopped_ = false;
@@ -77,7 +76,7 @@ int LineDiscipline::receive(char character, EchoSink& echo) {
     if (ignore) return 0;
     if (literal_next_) {
         literal_next_ = false;
-        append(character, false);
+        append(character, Mark::None);
         echo_character(character, echo);
         if (!is_canonical()) committed_ = head_;
         return 0;
@@ -96,7 +95,7 @@ int LineDiscipline::receive(char character, EchoSink& echo) {
         return signal;
     }
     if (is_canonical() && edit_line(character, echo)) return 0;
-    append(character, false);
+    append(character, Mark::None);
     if (has(abi::kEcho)) echo_character(character, echo);
     if (!is_canonical()) committed_ = head_;
     return 0;
@@ -109,13 +108,13 @@ bool LineDiscipline::edit_line(char character, EchoSink& echo) {
     else if (is(abi::kVkill, character)) erase_line(echo);
     else if (extended && is(abi::kVwerase, character)) erase_word(echo);
     else if (extended && is(abi::kVlnext, character)) literal_next_ = true;
-    else if (is(abi::kVeof, character)) finish_line(character, true);
+    else if (is(abi::kVeof, character)) finish_line(character, Mark::EndOfFile);
     else if (character == '\n') {
         if (has(abi::kEcho) || has(abi::kEchonl)) echo_raw('\n', echo);
-        finish_line(character, false);
+        finish_line(character, Mark::LineEnd);
     } else if (is(abi::kVeol, character) || (extended && is(abi::kVeol2, character))) {
         if (has(abi::kEcho)) echo_character(character, echo);
-        finish_line(character, false);
+        finish_line(character, Mark::LineEnd);
     } else if (extended && is(abi::kVreprint, character)) {
         echo_character(character, echo);
         echo_raw('\n', echo);
@@ -127,20 +126,18 @@ bool LineDiscipline::edit_line(char character, EchoSink& echo) {
     return true;
 }
 
-void LineDiscipline::append(char character, bool delimiter) {
+void LineDiscipline::append(char character, Mark mark) {
     // The last place is kept for the end of a line; what does not fit is lost, as on Linux.
-    const std::size_t limit = delimiter || !is_canonical() ? kBufferBytes : kBufferBytes - 1;
+    const std::size_t limit = mark != Mark::None || !is_canonical() ? kBufferBytes : kBufferBytes - 1;
     if (head_ - tail_ >= limit) return;
     buffer_[index(head_)] = character;
-    delimiters_.set(index(head_), delimiter);
-    end_marks_.reset(index(head_));
+    marks_[index(head_)] = mark;
     ++head_;
 }
 
-void LineDiscipline::finish_line(char character, bool is_eof) {
+void LineDiscipline::finish_line(char character, Mark mark) {
     if (head_ - tail_ >= kBufferBytes) return;
-    append(character, true);
-    end_marks_.set(index(head_ - 1), is_eof);
+    append(character, mark);
     committed_ = head_;
 }
 
@@ -247,7 +244,7 @@ bool LineDiscipline::has_input(std::size_t minimum) const {
 
 std::size_t LineDiscipline::available() const {
     std::size_t count = 0;
-    for (std::size_t p = tail_; p != committed_; ++p) count += end_marks_.test(index(p)) ? 0 : 1;
+    for (std::size_t p = tail_; p != committed_; ++p) count += marks_[index(p)] == Mark::EndOfFile ? 0 : 1;
     return count;
 }
 
@@ -255,7 +252,7 @@ std::size_t LineDiscipline::read(std::span<char> bytes) {
     std::size_t count = 0;
     while (tail_ != committed_) {
         const std::size_t at = index(tail_);
-        if (is_canonical() && delimiters_.test(at) && end_marks_.test(at)) {
+        if (is_canonical() && marks_[at] == Mark::EndOfFile) {
             // An end mark ends the line before it, even if the buffer is just full, and is not itself read.
             ++tail_;
             break;
@@ -263,7 +260,7 @@ std::size_t LineDiscipline::read(std::span<char> bytes) {
         if (count == bytes.size()) break;
         bytes[count++] = buffer_[at];
         ++tail_;
-        if (is_canonical() && delimiters_.test(at)) break;
+        if (is_canonical() && marks_[at] == Mark::LineEnd) break;
     }
     return count;
 }

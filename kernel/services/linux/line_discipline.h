@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #pragma once
 #include <array>
-#include <bitset>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -54,29 +53,26 @@ class LineDiscipline {
     std::size_t transform_output(char character, std::span<char, 8> bytes);
 
   private:
-    struct Position {
-        std::size_t value = 0;
-    };
+    // What a byte in the buffer is besides itself. An end of file ends a line and is not read.
+    enum class Mark : std::uint8_t { None, LineEnd, EndOfFile };
     static constexpr std::size_t index(std::size_t position) { return position % kBufferBytes; }
     bool has(abi::LocalFlags flag) const { return (termios_.local_flags & flag) != 0; }
     bool is(abi::ControlCharacter which, char character) const;
     char map_input(char character, bool& ignore) const;
     int signal_of(char character) const;
     bool edit_line(char character, EchoSink& echo);
-    void append(char character, bool delimiter);
-    void finish_line(char character, bool is_eof);
+    void append(char character, Mark mark);
+    void finish_line(char character, Mark mark);
     void erase_character(EchoSink& echo);
     void erase_word(EchoSink& echo);
     void erase_line(EchoSink& echo);
     void echo_character(char character, EchoSink& echo);
     void echo_raw(char character, EchoSink& echo);
     unsigned width_of(char character, unsigned column) const;
-    unsigned column_of_line_start() const { return line_start_column_; }
 
     abi::Termios termios_ = default_termios();
     std::array<char, kBufferBytes> buffer_{};
-    std::bitset<kBufferBytes> delimiters_;
-    std::bitset<kBufferBytes> end_marks_;   // delimiters that stand for end of file and are not read
+    std::array<Mark, kBufferBytes> marks_{};
     std::size_t tail_ = 0;       // next byte to read
     std::size_t committed_ = 0;  // end of the finished lines
     std::size_t head_ = 0;       // end of what was typed

@@ -61,6 +61,8 @@ Result<int> start_session(Process& process) {
     return tree.with([&](Tree& t) -> Result<int> {
         bool leads_group = false;
         t.for_each_process([&](Process& other) { leads_group = leads_group || other.links().group_id == process.pid(); });
+        // The first process leads its group from the beginning, and has no session yet.
+        leads_group = leads_group && process.links().session != nullptr;
         if (leads_group) return Error::NotPermitted;
         process.links().group_id = process.pid();
         process.links().session.swap(fresh);

@@ -11,6 +11,9 @@
 #include "services/linux/task_exit.h"
 
 namespace kernel::linux_abi {
+namespace {
+constinit std::atomic<std::uint64_t> page_faults = 0;
+}
 
 Task::Task(int tid, TaskParts parts)
     : tid_(tid),
@@ -94,6 +97,24 @@ void Task::replace_program(RefPtr<mm::AddressSpace> space, OwnPtr<platform::User
     robust_list_ = {};
     restart_deadline_ns_.reset();
     keep_registers_ = true;
+}
+
+void Task::count_fault() {
+    minor_faults_.fetch_add(1, std::memory_order_relaxed);
+    page_faults.fetch_add(1, std::memory_order_relaxed);
+}
+
+std::uint64_t total_page_faults() { return page_faults.load(std::memory_order_relaxed); }
+
+CpuUsage Task::usage() const {
+    const sched::ThreadTimes times = thread_->times();
+    CpuUsage usage;
+    usage.user_ns = times.user_ns;
+    usage.system_ns = times.system_ns;
+    usage.voluntary_switches = times.voluntary_switches;
+    usage.involuntary_switches = times.involuntary_switches;
+    usage.minor_faults = minor_faults();
+    return usage;
 }
 
 TaskName Task::name() const {

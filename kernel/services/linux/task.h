@@ -121,7 +121,7 @@ class Task final : public object::Object {
 
     // Processor time and faults so far. Any thread.
     CpuUsage usage() const;
-    void count_fault() { minor_faults_.fetch_add(1, std::memory_order_relaxed); }
+    void count_fault();
     std::uint64_t minor_faults() const { return minor_faults_.load(std::memory_order_relaxed); }
 
     // Runs user code until the task must end.
@@ -169,5 +169,8 @@ class Task final : public object::Object {
     std::atomic<std::uint64_t> minor_faults_ = 0;
     platform::Trap last_trap_{};
 };
+
+// Of all tasks since boot.
+std::uint64_t total_page_faults();
 
 }  // namespace kernel::linux_abi

@@ -63,8 +63,13 @@ Result<std::int64_t> write_from(Task& task, vfs::File& file, mm::IoBuffer& from,
     return static_cast<std::int64_t>(*done);
 }
 
+// A stream refuses a position whatever it was opened for, so only the file itself checks that then.
+Rights needed(Rights right, Position position) {
+    return position ? Rights::None : right;
+}
+
 Result<std::int64_t> read_vector(Task& task, Fd fd, UserPtr<abi::Iovec> vector, Int count, Position position) {
-    const RefPtr<vfs::File> file = TRY(file_of(task, fd, Rights::Read));
+    const RefPtr<vfs::File> file = TRY(file_of(task, fd, needed(Rights::Read, position)));
     IovecArgument iovec;
     TRY(iovec.read(task.space(), vector, count));
     mm::IoBuffer to(task.space(), iovec.ranges());
@@ -72,7 +77,7 @@ Result<std::int64_t> read_vector(Task& task, Fd fd, UserPtr<abi::Iovec> vector, 
 }
 
 Result<std::int64_t> write_vector(Task& task, Fd fd, UserPtr<abi::Iovec> vector, Int count, Position position) {
-    const RefPtr<vfs::File> file = TRY(file_of(task, fd, Rights::Write));
+    const RefPtr<vfs::File> file = TRY(file_of(task, fd, needed(Rights::Write, position)));
     IovecArgument iovec;
     TRY(iovec.read(task.space(), vector, count));
     mm::IoBuffer from(task.space(), iovec.ranges());
@@ -105,7 +110,7 @@ Result<std::int64_t> sys_write(Task& task, Fd fd, InBuffer buffer, Size count) {
 
 Result<std::int64_t> sys_pread64(Task& task, Fd fd, OutBuffer buffer, Size count, Offset offset) {
     const std::uint64_t position = TRY(position_of(offset));
-    const RefPtr<vfs::File> file = TRY(file_of(task, fd, Rights::Read));
+    const RefPtr<vfs::File> file = TRY(file_of(task, fd));
     TRY(check_user_range(buffer, count));
     mm::IoBuffer to(task.space(), buffer, limited(count));
     return read_into(*file, to, position);
@@ -113,7 +118,7 @@ Result<std::int64_t> sys_pread64(Task& task, Fd fd, OutBuffer buffer, Size count
 
 Result<std::int64_t> sys_pwrite64(Task& task, Fd fd, InBuffer buffer, Size count, Offset offset) {
     const std::uint64_t position = TRY(position_of(offset));
-    const RefPtr<vfs::File> file = TRY(file_of(task, fd, Rights::Write));
+    const RefPtr<vfs::File> file = TRY(file_of(task, fd));
     TRY(check_user_range(buffer, count));
     mm::IoBuffer from(task.space(), buffer, limited(count));
     return write_from(task, *file, from, position);

@@ -8,6 +8,7 @@
 #include "abi/linux/tty.h"
 #include "core/mm/address_space.h"
 #include "platform/clock.h"
+#include "services/linux/pipe_inode.h"
 
 namespace kernel::linux_abi {
 namespace {
@@ -50,6 +51,7 @@ public:
     bool is_pollable() const override { return true; }
     Result<std::uint64_t> ioctl(vfs::Ioctl& request) override;
     Result<vfs::Status> status() override;
+    Result<vfs::Path> link_path() override;
     Result<> sync(bool) override { return Error::InvalidArgument; }
     Result<std::uint64_t> pipe_capacity() override { return pipe_->capacity(); }
     Result<std::uint64_t> set_pipe_capacity(std::uint64_t bytes, bool privileged) override;
@@ -114,6 +116,13 @@ Result<vfs::Status> PipeFile::status() {
     status.modify_ns = birth_ns;
     status.change_ns = birth_ns;
     return status;
+}
+
+Result<vfs::Path> PipeFile::link_path() {
+    if (path()) {
+        return path();
+    }
+    return make_pipe_place(pipe_, TRY(status()));
 }
 
 Result<std::uint64_t> PipeFile::set_pipe_capacity(std::uint64_t bytes, bool privileged) {

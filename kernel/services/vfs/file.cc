@@ -107,6 +107,13 @@ Result<std::size_t> File::write_at(mm::IoBuffer& from, std::uint64_t offset) {
     return do_write(from, offset, has(flags(), OpenFlags::Append) ? WriteOrder::Append : WriteOrder::AtOffset);
 }
 
+Result<Path> File::link_path() {
+    if (!path_) {
+        return Error::NotFound;
+    }
+    return path_;
+}
+
 Result<std::uint64_t> File::seek(std::int64_t offset, SeekFrom from) {
     if (is_path_only()) {
         return Error::BadHandle;

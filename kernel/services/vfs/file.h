@@ -89,6 +89,8 @@ public:
     virtual Result<> sync(bool data_only);
     // Reserves space or makes a hole, fallocate(2). NotSupported by default.
     virtual Result<> allocate(std::uint64_t offset, std::uint64_t bytes, std::uint32_t mode);
+    // Where the link in /proc/PID/fd leads: for a file without a name, a place made for the purpose. Errors: NotFound.
+    virtual Result<Path> link_path();
     // The buffer of a pipe, fcntl(2) F_GETPIPE_SZ and F_SETPIPE_SZ. Returns its size. Errors: BadHandle (no pipe),
     // InvalidArgument, NotPermitted (above the limit for the unprivileged), Busy (more is in it), NoMemory.
     virtual Result<std::uint64_t> pipe_capacity() { return Error::BadHandle; }

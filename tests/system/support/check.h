@@ -6,6 +6,7 @@
 #pragma once
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -79,6 +80,13 @@ std::string show(const T& value) {
     } else {
         return "?";
     }
+}
+
+inline bool check_true(const char* file, int line, const char* text, bool held) {
+    if (!held) {
+        failed(file, line, text);
+    }
+    return held;
 }
 
 template <class A, class B>
@@ -225,7 +233,7 @@ inline int run(int argument_count, char** arguments) {
     static int role_##name([[maybe_unused]] int argument_count, [[maybe_unused]] char** arguments)
 
 // Each is an expression: true if it held.
-#define CHECK(condition) ((condition) ? true : (check::failed(__FILE__, __LINE__, #condition), false))
+#define CHECK(condition) check::check_true(__FILE__, __LINE__, #condition, (condition))
 #define CHECK_EQ(a, b) check::check_equal(__FILE__, __LINE__, #a " == " #b, a, b)
 // The call does not return -1.
 #define CHECK_OK(call) check::check_succeeds(__FILE__, __LINE__, #call, call)

@@ -259,7 +259,7 @@ void test_return_to_user() {
     send_ipi(0);
     CHECK(program.context().enter_user().kind == TrapKind::Interrupt);
     CHECK(has(take_interrupts(), Interrupts::Reschedule));
-    CHECK(program.context().enter_user().kind == TrapKind::Syscall);
+    CHECK(program.run().kind == TrapKind::Syscall);
 }
 
 }  // namespace selftest

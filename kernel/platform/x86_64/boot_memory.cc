@@ -130,6 +130,11 @@ void read_memory_map(const StartInfo& info) {
     }
 }
 
+std::uint64_t take_from(FrameRange& range, std::uint64_t pages) {
+    range.count -= pages;
+    return frame_to_physical(range.first + range.count);
+}
+
 }  // namespace
 
 void read_start_info(std::uint64_t physical) {
@@ -147,25 +152,25 @@ void read_start_info(std::uint64_t physical) {
     if (range_count == 0) {
         panic("the loader's memory map has no usable memory");
     }
+    std::ranges::sort(std::span(ranges).first(range_count), {}, &FrameRange::count);
 }
 
 std::span<const PhysicalRange> memory_map() { return {map_entries.data(), map_count}; }
 
 std::uint64_t acpi_root_pointer() { return root_pointer; }
 
-std::uint64_t take_boot_pages(std::uint64_t pages, std::uint64_t limit) {
-    FrameRange* best = nullptr;
+std::uint64_t take_boot_pages(std::uint64_t pages) {
+    FrameRange& last = ranges[range_count - 1];
+    return last.count > pages ? take_from(last, pages) : 0;
+}
+
+std::uint64_t take_boot_pages_below(std::uint64_t limit, std::uint64_t pages) {
     for (FrameRange& range : std::span(ranges).first(range_count)) {
-        const bool fits = range.count > pages && frame_to_physical(range.first + range.count) <= limit;
-        if (fits && (best == nullptr || range.count > best->count)) {
-            best = &range;
+        if (range.count > pages && frame_to_physical(range.first + range.count) <= limit) {
+            return take_from(range, pages);
         }
     }
-    if (best == nullptr) {
-        return 0;
-    }
-    best->count -= pages;
-    return frame_to_physical(best->first + best->count);
+    return 0;
 }
 
 }  // namespace kernel::platform::x86

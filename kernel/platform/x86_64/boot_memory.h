@@ -20,9 +20,12 @@ void read_start_info(std::uint64_t physical);
 // Everything in the loader's memory map that is memory rather than devices, as the loader gave it.
 std::span<const PhysicalRange> memory_map();
 
-// Takes page-aligned memory for ever, physically below `limit`, from the end of the largest range there; 0 when there is
-// none. The range that frame_ranges() shows is smaller afterwards. Not zeroed.
-std::uint64_t take_boot_pages(std::uint64_t pages, std::uint64_t limit = UINT64_MAX);
+// Takes page-aligned memory for ever from the end of the last and largest range that frame_ranges() shows, which shrinks;
+// 0 when it has too little. Not zeroed. Whoever walks the ranges and reserves memory meanwhile sees the rest of the last
+// range when he comes to it.
+std::uint64_t take_boot_pages(std::uint64_t pages);
+// Only before anybody looks at frame_ranges(): from any range below the physical address.
+std::uint64_t take_boot_pages_below(std::uint64_t limit, std::uint64_t pages);
 
 // Physical address of the ACPI root pointer; 0 when the loader passed none.
 std::uint64_t acpi_root_pointer();

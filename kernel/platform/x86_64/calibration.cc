@@ -38,8 +38,9 @@ void start_pit() {
     out8(0x42, 0);
 }
 
-std::uint32_t read_pit() {
-    out8(0x43, 0x80);  // latch channel 2
+void latch_pit() { out8(0x43, 0x80); }  // holds channel 2's count for reading
+
+std::uint32_t read_latched_pit() {
     const std::uint32_t low = in8(0x42);
     return low | static_cast<std::uint32_t>(in8(0x42)) << 8;
 }
@@ -51,9 +52,12 @@ Moment read_clocks(bool with_pit) {
     for (unsigned i = 0; i < 5; ++i) {
         Moment moment;
         const std::uint64_t before = read_tsc();
-        moment.pit = with_pit ? read_pit() : 0;
+        if (with_pit) {
+            latch_pit();
+        }
         moment.apic = apic_timer_count();
         const std::uint64_t after = read_tsc();
+        moment.pit = with_pit ? read_latched_pit() : 0;
         moment.tsc = before + (after - before) / 2;
         if (after - before < best_cycles) {
             best_cycles = after - before;

@@ -51,7 +51,7 @@ struct LazyArray {
     std::uint64_t end = 0;
     std::uint64_t physical = 0;
 };
-constinit std::array<LazyArray, 4> lazy_arrays{};
+constinit std::array<LazyArray, 32> lazy_arrays{};
 constinit std::size_t lazy_array_count = 0;
 constinit std::uint64_t lazy_bytes_used = 0;
 // Not a ranked lock: the fault may come at any instruction that holds any lock, and nothing is taken inside.
@@ -134,7 +134,7 @@ void map_memory_above_4g() {
             kpio_direct_pointers.entries[i] = base | kKernelData | kEntryLarge;
             continue;
         }
-        const std::uint64_t physical = take_boot_pages(1, 4 * kHugePageBytes);
+        const std::uint64_t physical = take_boot_pages_below(4 * kHugePageBytes, 1);
         if (physical == 0) {
             panic("no memory below 4 GiB for the direct map");
         }

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "lib/bytes.h"
+#include "platform/x86_64/cpu_features.h"
 #include "platform/x86_64/instructions.h"
 
 namespace kernel::platform::x86 {
@@ -35,6 +36,7 @@ struct InputRing {
 
 constinit InputRing input;
 constinit bool present = false;
+constinit std::size_t transmit_bytes = 1;  // that the empty transmitter takes at once
 constinit bool interrupt_wanted = false;
 constinit bool throttled = false;  // the device's interrupt is off because the ring was full
 
@@ -52,11 +54,6 @@ void serial_initialise() {
         return;
     }
     out8(kInterruptEnable, 0);
-    // Switching FIFOs on empties them: keep what came before us.
-    if ((in8(kLineStatus) & kInputReady) != 0) {
-        input.bytes[input.tail++] = static_cast<std::byte>(in8(kData));
-    }
-    out8(kFifoControl, 0x07);  // FIFOs on and empty; interrupt at the first byte, so that no input waits for more
     out8(kLineControl, 0x80);  // divisor latch
     out8(kData, 1);            // 115200 baud
     out8(kInterruptEnable, 0);
@@ -66,9 +63,16 @@ void serial_initialise() {
 
 void serial_enable_interrupt() {
     interrupt_wanted = present;
-    if (present) {
-        out8(kInterruptEnable, 1);
+    if (!present) {
+        return;
     }
+    // Switching FIFOs on empties them. An emulated port holds the first byte of piped input by now and supplies the next as
+    // soon as that is read, and never loses one without FIFOs; a real line needs them.
+    if (!cpu_features().hypervisor) {
+        out8(kFifoControl, 0x07);  // on and empty; interrupt at the first byte, so that no input waits for more
+        transmit_bytes = kFifoBytes;
+    }
+    out8(kInterruptEnable, 1);
 }
 
 void serial_write(std::span<const std::byte> bytes) {
@@ -77,7 +81,7 @@ void serial_write(std::span<const std::byte> bytes) {
     }
     while (!bytes.empty()) {
         wait_for_transmitter();
-        const auto chunk = bytes.first(bytes.size() < kFifoBytes ? bytes.size() : kFifoBytes);
+        const auto chunk = bytes.first(bytes.size() < transmit_bytes ? bytes.size() : transmit_bytes);
         for (const std::byte byte : chunk) {
             out8(kData, static_cast<std::uint8_t>(byte));
         }

@@ -7,10 +7,10 @@
 // The first serial port: a 16550A at I/O port 0x3f8 (National Semiconductor PC16550D data sheet).
 namespace kernel::platform::x86 {
 
-// Sets 115200 8n1 with FIFOs; interrupts stay off until serial_enable_interrupt.
+// Sets 115200 8n1; interrupts stay off until serial_enable_interrupt.
 void serial_initialise();
 
-// Asks for an interrupt when there is input. The interrupt's route must be set up.
+// Asks for an interrupt when there is input. The interrupt's route must be set up, the CPU's features known.
 void serial_enable_interrupt();
 
 // Waits for the transmitter as long as the text needs. Does nothing when there is no port.

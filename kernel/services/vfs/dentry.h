@@ -66,8 +66,8 @@ Result<RefPtr<Dentry>> create_root(RefPtr<Inode> inode);
 
 // The cached entry, or null.
 RefPtr<Dentry> find(const Dentry& parent, std::string_view name);
-// Puts an entry (inode null: negative) into the cache and returns it; what is there under the name is forgotten. The parent
-// directory's lock is held. With `cached` false it is only made. Errors: NoMemory.
+// Puts an entry (inode null: negative) into the cache and returns it; what is there under the name is forgotten. The
+// parent directory's lock is held. With `cached` false it is only made. Errors: NoMemory.
 Result<RefPtr<Dentry>> insert(Dentry& parent, std::string_view name, RefPtr<Inode> inode, std::uint64_t stamp = 0,
                               bool cached = true);
 // The same in two steps, for a name whose making must not fail half-way: prepare makes an entry outside of the cache,

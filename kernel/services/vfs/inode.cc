@@ -119,6 +119,10 @@ Result<> Inode::prepare_change() {
     return {};
 }
 
+Result<> Inode::prepare_open(OpenFlags) {
+    return {};
+}
+
 Result<> Inode::begin_writing() {
     std::int32_t count = writers_.load(std::memory_order_relaxed);
     do {

@@ -13,6 +13,7 @@
 #include "lib/ref.h"
 #include "lib/result.h"
 #include "lib/string.h"
+#include "services/vfs/open_flags.h"
 #include "services/vfs/status.h"
 #include "services/vfs/turn.h"
 
@@ -129,6 +130,11 @@ public:
     // Called without locks before something about the inode changes: an overlay copies up here. Errors: ReadOnly,
     // NoSpace, Io.
     virtual Result<> prepare_change();
+    // The same when all contents are about to be truncated away.
+    virtual Result<> prepare_truncation() { return prepare_change(); }
+    // Called without locks before the inode is opened for reading or writing. Errors: what speaks against it,
+    // AccessDenied say.
+    virtual Result<> prepare_open(OpenFlags flags);
 
     // ETXTBSY accounting, open(2) and execve(2). Errors: TextBusy.
     Result<> begin_writing();

@@ -63,6 +63,20 @@ Result<> truncate_opened(Inode& inode, OpenFlags flags) {
     return done;
 }
 
+Result<> prepare(Inode& inode, OpenFlags flags) {
+    if (!inode.is_regular() || !has(wanted_access(flags), Wanted::Write)) {
+        return {};
+    }
+    if (!has(flags, OpenFlags::Truncate)) {
+        return inode.prepare_change();
+    }
+    // What a program executes is not truncated.
+    TRY(inode.begin_writing());
+    const Result<> prepared = inode.prepare_truncation();
+    inode.end_writing();
+    return prepared;
+}
+
 enum class Checks : std::uint8_t { All, JustCreated };
 
 Result<RefPtr<File>> open_found(const Path& path, OpenFlags flags, const RefPtr<Credentials>& credentials,
@@ -82,9 +96,8 @@ Result<RefPtr<File>> open_found(const Path& path, OpenFlags flags, const RefPtr<
     if (checks == Checks::All) {
         TRY(check_open(path, flags, *credentials));
     }
-    if (inode.is_regular() && has(wanted_access(flags), Wanted::Write)) {
-        TRY(inode.prepare_change());
-    }
+    TRY(prepare(inode, flags));
+    TRY(inode.prepare_open(flags));
     RefPtr<File> file = TRY(open_inode(inode, std::move(request)));
     if (has(flags, OpenFlags::Truncate) && checks == Checks::All) {
         TRY(truncate_opened(inode, flags));

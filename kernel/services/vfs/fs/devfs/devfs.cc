@@ -51,11 +51,10 @@ Result<> add_device(const DeviceDescription& device) {
     }
     // Somebody may have looked for it in vain.
     const RefPtr<Dentry> root = TRY(filesystem->root_dentry());
-    TRY(add_node(*filesystem, device.name,
-                 NewInode{.type = device.type,
-                          .permissions = device.permissions,
-                          .group = device.group,
-                          .device = device.number}));
+    TRY(add_node(
+        *filesystem, device.name,
+        NewInode{
+            .type = device.type, .permissions = device.permissions, .group = device.group, .device = device.number}));
     if (const RefPtr<Dentry> absent = dentries::find(*root, device.name); absent && absent->is_negative()) {
         dentries::forget(*absent);
     }

@@ -188,6 +188,18 @@ Result<String> HostInode::read_link() {
     return target;
 }
 
+// The file as it is now, and whether the host lets us read it.
+Result<> HostInode::prepare_open(OpenFlags flags) {
+    if (!is_regular()) {
+        return {};
+    }
+    TRY(refresh(Change::Outside));
+    if (has(flags, OpenFlags::Read)) {
+        TRY(file_->read_at(0, {}));
+    }
+    return {};
+}
+
 Result<RefPtr<File>> HostInode::open(OpenRequest&& request) {
     switch (type()) {
         case FileType::Regular:
@@ -196,11 +208,6 @@ Result<RefPtr<File>> HostInode::open(OpenRequest&& request) {
             return Inode::open(std::move(request));
         default:
             return Error::NoDevice;
-    }
-    // The file as it is now, and whether the host lets us read it.
-    TRY(refresh(Change::Outside));
-    if (has(request.flags, OpenFlags::Read)) {
-        TRY(file_->read_at(0, {}));
     }
     return make_ref<HostRegularFile>(std::move(request));
 }

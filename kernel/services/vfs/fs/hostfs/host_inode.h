@@ -42,6 +42,7 @@ public:
     std::uint64_t names_stamp() override;
 
     Result<String> read_link() override;
+    Result<> prepare_open(OpenFlags flags) override;
     Result<RefPtr<File>> open(OpenRequest&& request) override;
     Result<RefPtr<mm::MemoryObject>> memory_object() override;
     Result<> sync() override;

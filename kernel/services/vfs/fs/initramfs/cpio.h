@@ -25,7 +25,8 @@ struct CpioEntry {
     std::uint32_t special_major = 0, special_minor = 0;
 };
 
-// Reads members one after the other, over the trailers of concatenated archives. Looks at nothing outside of the span, whatever is in it.
+// Reads members one after the other, over the trailers of concatenated archives. Looks at nothing outside of the span,
+// whatever is in it.
 class CpioReader {
 public:
     explicit CpioReader(std::span<const std::byte> archive) : rest_(archive), total_bytes_(archive.size()) {}

@@ -48,9 +48,7 @@ public:
     static Result<RefPtr<PseudoFs>> create(std::string_view type_name, std::uint64_t magic, const Entry& root);
     std::string_view type_name() const override { return type_name_; }
     RefPtr<Inode> root() override { return root_; }
-    Result<FileSystemStatus> status() override {
-        return FileSystemStatus{.magic = magic_, .id = device().minor};
-    }
+    Result<FileSystemStatus> status() override { return FileSystemStatus{.magic = magic_, .id = device().minor}; }
     // Processes come and go by themselves.
     bool revalidates() const override { return true; }
 

@@ -58,8 +58,8 @@ enum class Advice : std::uint8_t { Normal, WillNeed, DontNeed, Free, Remove, Pop
 
 struct RemapOptions {
     bool may_move = false;
-    bool keep_old = false;          // MREMAP_DONTUNMAP
-    std::optional<VirtAddr> fixed;  // MREMAP_FIXED
+    bool keep_old = false;                         // MREMAP_DONTUNMAP
+    std::optional<VirtAddr> fixed = std::nullopt;  // MREMAP_FIXED
 };
 
 // What a process sees as memory: regions of private and shared memory by address. The page map is a cache of it.

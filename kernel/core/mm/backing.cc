@@ -64,7 +64,8 @@ void AddressSpace::back_present_locked(Region& region, std::uint64_t page, Amap:
 
 // Pages of the object around `page` that are in memory, lie in consecutive frames and are not hidden by private copies.
 bool AddressSpace::find_cached_run_locked(Region& region, std::uint64_t page, Backing& backing) {
-    const std::uint64_t low = std::max(region.first_page(), align_down(page, kFaultRunPages));
+    // Aligned in the object, as its pages are read and allocated.
+    const std::uint64_t low = page - std::min(page - region.first_page(), region.object_page(page) % kFaultRunPages);
     const std::uint64_t high = std::min(region.end_page(), low + kFaultAroundPages);
     std::array<Frame*, kFaultAroundPages> frames;
     region.object->peek_pages(region.object_page(low), std::span(frames).first(high - low));

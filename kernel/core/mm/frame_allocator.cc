@@ -258,7 +258,9 @@ bool memory_is_short() {
 }
 
 bool fresh_frames_are_zero() {
-    return std::ranges::all_of(frame_table.ranges(), [](const FrameTableRange& range) { return range.zeroed; });
+    return std::ranges::all_of(frame_table.ranges(), [](const FrameTableRange& range) {
+        return range.zeroed || range.zone == FrameZone::Kernel;
+    });
 }
 
 void drain_frame_caches() {

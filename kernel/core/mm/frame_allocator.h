@@ -42,7 +42,7 @@ FrameStatistics frame_statistics(platform::FrameZone zone);
 // Whether so few user frames are free that callers without locks should reclaim first. Cheap.
 bool memory_is_short();
 
-// True when untouched memory reads as zero, so that mapping more of it than was asked for costs no work.
+// True when untouched user memory reads as zero, so that mapping more of it than was asked for costs no work.
 bool fresh_frames_are_zero();
 
 // Puts the frames that CPUs keep for themselves back, so that they can form blocks again.

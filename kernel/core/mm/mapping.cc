@@ -251,9 +251,7 @@ VirtAddr AddressSpace::set_break(VirtAddr wanted) {
                                  .access = Access::Read | Access::Write,
                                  .fixed = true,
                                  .no_replace = true,
-                                 .kind = RegionKind::Heap,
-                                 .object = {},
-                                 .backing_name = {}};
+                                 .kind = RegionKind::Heap};
         if (!map_locked(request, request.bytes, displaced)) {
             return break_;
         }

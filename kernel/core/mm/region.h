@@ -34,9 +34,9 @@ struct MapRequest {
     bool grows_down = false;
     bool populate = false;  // bring the pages in now; failures of that are ignored
     RegionKind kind = RegionKind::Normal;
-    RefPtr<MemoryObject> object;          // null: private anonymous memory
-    std::uint64_t object_offset = 0;      // page-aligned
-    RefPtr<object::Object> backing_name;  // who names the region in /proc; kept alive by it
+    RefPtr<MemoryObject> object{};          // null: private anonymous memory
+    std::uint64_t object_offset = 0;        // page-aligned
+    RefPtr<object::Object> backing_name{};  // who names the region in /proc; kept alive by it
 };
 
 // A snapshot of one region.

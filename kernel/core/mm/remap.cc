@@ -106,11 +106,7 @@ Result<VirtAddr> AddressSpace::remap_locked(Range old_range, std::uint64_t new_b
     }
     const std::uint64_t old_bytes = old_range.end - old_range.start;
     if (new_bytes > old_bytes) {
-        const MapRequest growth{.access = region->access,
-                                .shared = region->shared,
-                                .grows_down = region->grows_down,
-                                .object = {},
-                                .backing_name = {}};
+        const MapRequest growth{.access = region->access, .shared = region->shared, .grows_down = region->grows_down};
         TRY(check_limits_locked(growth, new_bytes - old_bytes));
     }
     if (options.fixed || options.keep_old) {

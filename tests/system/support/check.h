@@ -91,8 +91,9 @@ inline bool check_true(const char* file, int line, const char* text, bool held) 
 
 template <class A, class B>
 bool equal(const A& a, const B& b) {
-    if constexpr (std::integral<A> && std::integral<B> && !std::same_as<A, bool> && !std::same_as<B, bool>) {
-        return std::cmp_equal(a, b);
+    // Promotion makes integers of characters.
+    if constexpr (std::integral<A> && std::integral<B>) {
+        return std::cmp_equal(+a, +b);
     } else {
         return a == b;
     }

@@ -90,16 +90,28 @@ void mappings() {
         MUST(guest.map->map(base, frames, 1, kReadWrite));
         guest.map->commit();
     });
-    measure("map and commit, 32 changes, each", 1000, [&] {
-        for (unsigned i = 0; i < 32; ++i) MUST(guest.map->map(base + (63 - 2 * i) * kPageSize, frames + i, 1, kReadWrite));
-        guest.map->commit();
-    }, 32);
-    measure("protect and commit, 32 changes, each", 1000, [&] {
-        for (unsigned i = 0; i < 32; ++i) guest.map->protect(base + (63 - 2 * i) * kPageSize, 1, kReadOnly);
-        guest.map->commit();
-        for (unsigned i = 0; i < 32; ++i) guest.map->protect(base + (63 - 2 * i) * kPageSize, 1, kReadWrite);
-        guest.map->commit();
-    }, 64);
+    measure(
+        "map and commit, 32 changes, each", 1000,
+        [&] {
+            for (unsigned i = 0; i < 32; ++i) {
+                MUST(guest.map->map(base + (63 - 2 * i) * kPageSize, frames + i, 1, kReadWrite));
+            }
+            guest.map->commit();
+        },
+        32);
+    measure(
+        "protect and commit, 32 changes, each", 1000,
+        [&] {
+            for (unsigned i = 0; i < 32; ++i) {
+                guest.map->protect(base + (63 - 2 * i) * kPageSize, 1, kReadOnly);
+            }
+            guest.map->commit();
+            for (unsigned i = 0; i < 32; ++i) {
+                guest.map->protect(base + (63 - 2 * i) * kPageSize, 1, kReadWrite);
+            }
+            guest.map->commit();
+        },
+        64);
 }
 
 void creation() {
@@ -159,8 +171,8 @@ void interrupts() {
         take_interrupts();
     }
     std::ranges::sort(late);
-    std::printf("%-48s median %8.2f   p90 %8.2f\n", "timer due to Interrupt trap", static_cast<double>(late[150]) / 1000,
-                static_cast<double>(late[270]) / 1000);
+    std::printf("%-48s median %8.2f   p90 %8.2f\n", "timer due to Interrupt trap",
+                static_cast<double>(late[150]) / 1000, static_cast<double>(late[270]) / 1000);
 }
 
 }  // namespace
@@ -185,11 +197,21 @@ int main(int argc, char** argv) {
     const std::uint64_t called = host_monotonic_ns();
     std::printf("transport %s: start %.1f us, first guest call after %.1f us\n", transport_name().data(),
                 static_cast<double>(started - begin) / 1000, static_cast<double>(called - begin) / 1000);
-    if (only.empty() || only == "calls") calls();
-    if (only.empty() || only == "faults") faults();
-    if (only.empty() || only == "mappings") mappings();
-    if (only.empty() || only == "creation") creation();
-    if (only.empty() || only == "interrupts") interrupts();
+    if (only.empty() || only == "calls") {
+        calls();
+    }
+    if (only.empty() || only == "faults") {
+        faults();
+    }
+    if (only.empty() || only == "mappings") {
+        mappings();
+    }
+    if (only.empty() || only == "creation") {
+        creation();
+    }
+    if (only.empty() || only == "interrupts") {
+        interrupts();
+    }
     const std::uint64_t stop = host_monotonic_ns();
     stop_stub_platform();
     std::printf("stop %.1f us\n", static_cast<double>(host_monotonic_ns() - stop) / 1000);

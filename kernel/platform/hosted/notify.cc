@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "platform/hosted/notify.h"
 
-#include <cerrno>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
+#include <cerrno>
 #include <utility>
 
 #include "platform/hosted/vcpu.h"
@@ -28,7 +28,9 @@ short poll_events(int descriptor, int timeout_ms) {
 
 }  // namespace
 
-void set_poll_before_receive(bool poll) { poll_before_receive = poll; }
+void set_poll_before_receive(bool poll) {
+    poll_before_receive = poll;
+}
 
 Listener::Listener(int descriptor) : descriptor_(descriptor) {
     // The thread that is woken takes over this CPU, instead of another that would have to be woken up itself. Older
@@ -44,10 +46,14 @@ Listener& Listener::operator=(Listener&& other) noexcept {
 }
 
 Listener::~Listener() {
-    if (descriptor_ >= 0) host_syscall(SYS_close, descriptor_);
+    if (descriptor_ >= 0) {
+        host_syscall(SYS_close, descriptor_);
+    }
 }
 
-bool Listener::is_gone() const { return (poll_events(descriptor_, 0) & (POLLHUP | POLLERR | POLLNVAL)) != 0; }
+bool Listener::is_gone() const {
+    return (poll_events(descriptor_, 0) & (POLLHUP | POLLERR | POLLNVAL)) != 0;
+}
 
 HostResult Listener::receive_once(seccomp_notif& raw, Patience patience) {
     raw = {};  // the host insists
@@ -61,7 +67,9 @@ HostResult Listener::receive_once(seccomp_notif& raw, Patience patience) {
     }
     if (poll_before_receive) {
         const short events = poll_events(descriptor_, -1);
-        if ((events & POLLIN) == 0) return events == 0 ? -EINTR : -ENOENT;
+        if ((events & POLLIN) == 0) {
+            return events == 0 ? -EINTR : -ENOENT;
+        }
     }
     return host_syscall(SYS_ioctl, descriptor_, SECCOMP_IOCTL_NOTIF_RECV, &raw);
 }
@@ -70,17 +78,27 @@ Arrival Listener::receive(Notification& notification, Patience patience) {
     seccomp_notif raw;
     for (;;) {
         const HostResult result = receive_once(raw, patience);
-        if (result == 0) break;
-        if (result == -ETIME) return Arrival::TimedOut;
-        if (result == -EINTR && patience == Patience::UserMode) return Arrival::Interrupted;
+        if (result == 0) {
+            break;
+        }
+        if (result == -ETIME) {
+            return Arrival::TimedOut;
+        }
+        if (result == -EINTR && patience == Patience::UserMode) {
+            return Arrival::Interrupted;
+        }
         // ENOENT also stands for a notification that was withdrawn between wake-up and look.
-        if (result != -EINTR && (result != -ENOENT || is_gone())) return Arrival::Gone;
+        if (result != -EINTR && (result != -ENOENT || is_gone())) {
+            return Arrival::Gone;
+        }
     }
     notification.id = raw.id;
     notification.thread = raw.pid;
     notification.number = raw.data.nr;
     notification.instruction_pointer = raw.data.instruction_pointer;
-    for (std::size_t i = 0; i < notification.arguments.size(); ++i) notification.arguments[i] = raw.data.args[i];
+    for (std::size_t i = 0; i < notification.arguments.size(); ++i) {
+        notification.arguments[i] = raw.data.args[i];
+    }
     return Arrival::Received;
 }
 
@@ -96,8 +114,12 @@ bool Listener::send(std::uint64_t id, std::int64_t value, std::uint32_t flags) {
     return result == 0;
 }
 
-bool Listener::answer(std::uint64_t id, std::int64_t value) { return send(id, value, 0); }
+bool Listener::answer(std::uint64_t id, std::int64_t value) {
+    return send(id, value, 0);
+}
 
-bool Listener::let_continue(std::uint64_t id) { return send(id, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE); }
+bool Listener::let_continue(std::uint64_t id) {
+    return send(id, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
+}
 
 }  // namespace kernel::platform::hosted

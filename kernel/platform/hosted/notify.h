@@ -22,7 +22,7 @@ enum class Arrival : std::uint8_t {
     Received,
     Interrupted,  // a pending interrupt of the vCPU ended the wait
     TimedOut,
-    Gone,         // the thread is dead
+    Gone,  // the thread is dead
 };
 
 // How long and for what a vCPU waits.
@@ -35,7 +35,7 @@ inline constexpr std::uint64_t kKickLimitNs = 10'000'000;
 
 // The kernel process's end of one stub thread's seccomp filter. Closes its descriptor.
 class Listener {
-  public:
+public:
     Listener() = default;
     explicit Listener(int descriptor);
     Listener(Listener&& other) noexcept;
@@ -55,7 +55,7 @@ class Listener {
     // Whether no thread uses the filter any more.
     bool is_gone() const;
 
-  private:
+private:
     bool send(std::uint64_t id, std::int64_t value, std::uint32_t flags);
     HostResult receive_once(seccomp_notif& raw, Patience patience);
 

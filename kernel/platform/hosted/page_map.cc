@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "platform/page_map.h"
 
-#include <algorithm>
-#include <cerrno>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <algorithm>
+#include <cerrno>
 
 #include "platform/hosted/guest_memory.h"
 #include "platform/hosted/stub_page_map.h"
@@ -18,15 +18,19 @@ using Change = MappingQueue::Change;
 // The host's default limit is 65,530 (vm.max_map_count); the stub's own mappings and splits under way need some.
 constexpr std::uint64_t kMostHostMappings = 60'000;
 
-constexpr Change kEverything{.kind = Kind::Unmap,
-                             .address = kUserMin.value,
-                             .bytes = kUserMax.value - kUserMin.value};
+constexpr Change kEverything{.kind = Kind::Unmap, .address = kUserMin.value, .bytes = kUserMax.value - kUserMin.value};
 
 int host_protection(Access access) {
     int protection = PROT_NONE;
-    if (allows(access, Access::Read)) protection |= PROT_READ;
-    if (allows(access, Access::Write)) protection |= PROT_READ | PROT_WRITE;
-    if (allows(access, Access::Execute)) protection |= PROT_READ | PROT_EXEC;
+    if (allows(access, Access::Read)) {
+        protection |= PROT_READ;
+    }
+    if (allows(access, Access::Write)) {
+        protection |= PROT_READ | PROT_WRITE;
+    }
+    if (allows(access, Access::Execute)) {
+        protection |= PROT_READ | PROT_EXEC;
+    }
     return protection;
 }
 
@@ -39,8 +43,9 @@ MapperOperation operation_for(const Change& change) {
     const auto protection = static_cast<std::uint64_t>(change.protection);
     switch (change.kind) {
         case Kind::Map:
-            return {SYS_mmap, {change.address, change.bytes, protection, MAP_SHARED | MAP_FIXED, KPIO_STUB_MEMORY,
-                               change.offset}, 0};
+            return {SYS_mmap,
+                    {change.address, change.bytes, protection, MAP_SHARED | MAP_FIXED, KPIO_STUB_MEMORY, change.offset},
+                    0};
         case Kind::Protect:
             return {SYS_mprotect, {change.address, change.bytes, protection}, 0};
         case Kind::Unmap:
@@ -52,7 +57,9 @@ MapperOperation operation_for(const Change& change) {
 }  // namespace
 
 bool MappingQueue::merge(Change& last, const Change& next) {
-    if (last.kind != next.kind || last.protection != next.protection) return false;
+    if (last.kind != next.kind || last.protection != next.protection) {
+        return false;
+    }
     if (last.end() == next.address && (last.kind != Kind::Map || last.offset + last.bytes == next.offset)) {
         last.bytes += next.bytes;
         return true;
@@ -67,14 +74,20 @@ bool MappingQueue::merge(Change& last, const Change& next) {
 }
 
 bool MappingQueue::add(const Change& change) {
-    if (count_ != 0 && merge(changes_[count_ - 1], change)) return true;
-    if (is_full()) return false;
+    if (count_ != 0 && merge(changes_[count_ - 1], change)) {
+        return true;
+    }
+    if (is_full()) {
+        return false;
+    }
     changes_[count_++] = change;
     return true;
 }
 
 Result<> StubPageMap::need_stub_locked(State& state) {
-    if (!state.stub) state.stub = TRY(StubProcess::create());
+    if (!state.stub) {
+        state.stub = TRY(StubProcess::create());
+    }
     return {};
 }
 
@@ -86,16 +99,24 @@ Result<RefPtr<StubProcess>> StubPageMap::stub() {
 }
 
 Result<> StubPageMap::map(VirtAddr address, FrameNumber first, std::uint64_t pages, Access access) {
-    if (!is_user_range(address, pages) || !is_guest_run(first, pages)) return Error::InvalidArgument;
-    if (pages == 0) return {};
+    if (!is_user_range(address, pages) || !is_guest_run(first, pages)) {
+        return Error::InvalidArgument;
+    }
+    if (pages == 0) {
+        return {};
+    }
     if (access == Access::None) {
         unmap(address, pages);
         return {};
     }
     const Change change{Kind::Map, host_protection(access), address.value, pages << kPageShift, guest_offset(first)};
     return state_.with([&](State& state) -> Result<> {
-        if (state.queue.is_full()) TRY(need_stub_locked(state));
-        if (std::exchange(state.host_is_full, false)) return Error::NoMemory;
+        if (state.queue.is_full()) {
+            TRY(need_stub_locked(state));
+        }
+        if (std::exchange(state.host_is_full, false)) {
+            return Error::NoMemory;
+        }
         add_locked(state, change);
         return {};
     });
@@ -112,23 +133,33 @@ void StubPageMap::remove_locked(State& state, const Change& change) {
 
 void StubPageMap::unmap(VirtAddr address, std::uint64_t pages) {
     KASSERT(is_user_range(address, pages));
-    if (pages == 0) return;
+    if (pages == 0) {
+        return;
+    }
     const Change change{.kind = Kind::Unmap, .address = address.value, .bytes = pages << kPageShift};
     state_.with([&](State& state) { remove_locked(state, change); });
 }
 
 void StubPageMap::protect(VirtAddr address, std::uint64_t pages, Access access) {
-    if (access == Access::None) return unmap(address, pages);
+    if (access == Access::None) {
+        return unmap(address, pages);
+    }
     KASSERT(is_user_range(address, pages));
-    if (pages == 0) return;
+    if (pages == 0) {
+        return;
+    }
     const Change change{Kind::Protect, host_protection(access), address.value, pages << kPageShift, 0};
     state_.with([&](State& state) { remove_locked(state, change); });
 }
 
 void StubPageMap::commit() {
-    if (!queued_.load(std::memory_order_acquire)) return;
+    if (!queued_.load(std::memory_order_acquire)) {
+        return;
+    }
     state_.with([&](State& state) {
-        if (state.stub) flush_locked(state);
+        if (state.stub) {
+            flush_locked(state);
+        }
     });
 }
 
@@ -176,17 +207,23 @@ void StubPageMap::recover_locked(State& state, const Change& failed, HostResult 
     std::array operations{operation_for(hole ? drop : kEverything)};
     HostResult ignored;
     state.stub->run_operations(operations, ignored);
-    if (hole) return;
+    if (hole) {
+        return;
+    }
     state.host_mappings = 0;
     state.host_is_full = true;
     // If not even that can be done, old translations may be left.
-    if (ignored != 0) state.stub->kill();
+    if (ignored != 0) {
+        state.stub->kill();
+    }
 }
 
 }  // namespace kernel::platform::hosted
 
 namespace kernel::platform {
 
-Result<OwnPtr<PageMap>> PageMap::create() { return TRY(make_own<hosted::StubPageMap>()); }
+Result<OwnPtr<PageMap>> PageMap::create() {
+    return TRY(make_own<hosted::StubPageMap>());
+}
 
 }  // namespace kernel::platform

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "platform/hosted/seccomp_filter.h"
 
-#include <cstddef>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <sys/syscall.h>
+#include <cstddef>
 
 #include "lib/assert.h"
 
 namespace kernel::platform::hosted {
 
 class FilterBuilder {
-  public:
+public:
     void load(std::size_t offset) { emit(BPF_LD | BPF_W | BPF_ABS, 0, 0, static_cast<std::uint32_t>(offset)); }
     void finish(std::uint32_t action) { emit(BPF_RET | BPF_K, 0, 0, action); }
     // Skips count instructions unless the accumulator has the value.
@@ -37,7 +37,7 @@ class FilterBuilder {
 
     Filter take() const { return filter_; }
 
-  private:
+private:
     void jump(std::uint16_t condition, std::uint32_t value, std::size_t if_true, std::size_t if_false) {
         KASSERT(if_true < 256 && if_false < 256);
         emit(static_cast<std::uint16_t>(BPF_JMP | BPF_K | condition), static_cast<std::uint8_t>(if_true),
@@ -79,7 +79,8 @@ Filter make_guest_filter(Transport transport) {
     builder.at(KPIO_THREAD_SEND_RETURN, {SYS_sendmsg}, kAllow, kTrap);
     builder.at(KPIO_THREAD_CLOSE_RETURN, {SYS_close_range}, kAllow, kTrap);
     if (transport == Transport::Notify) {
-        // Calls after which the kernel wants all registers anyway, and the one after which the thread waits to be reused.
+        // Calls after which the kernel wants all registers anyway, and the one after which the thread waits to be
+        // reused.
         constexpr std::array<std::uint32_t, 8> kWithRegisters{SYS_rt_sigreturn, SYS_clone,  SYS_clone3,   SYS_fork,
                                                               SYS_vfork,        SYS_execve, SYS_execveat, SYS_exit};
         builder.load(offsetof(seccomp_data, nr));

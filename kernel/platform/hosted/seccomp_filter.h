@@ -14,10 +14,10 @@ namespace kernel::platform::hosted {
 
 // A classic BPF program for seccomp(2).
 class Filter {
-  public:
+public:
     std::span<const sock_filter> instructions() const { return {instructions_.data(), length_}; }
 
-  private:
+private:
     friend class FilterBuilder;
     std::array<sock_filter, kMaxFilterLength> instructions_{};
     std::uint16_t length_ = 0;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "platform/hosted/seccomp_filter.h"
 
-#include <cstring>
 #include <gtest/gtest.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <sys/syscall.h>
+#include <cstring>
 
 namespace kernel::platform::hosted {
 namespace {
@@ -58,8 +58,8 @@ TEST(SeccompFilter, NotifyModeNotifiesOrdinaryCallsOnly) {
     const Filter filter = make_guest_filter(Transport::Notify);
     EXPECT_EQ(run(filter, SYS_read, kGuestCode), SECCOMP_RET_USER_NOTIF);
     EXPECT_EQ(run(filter, SYS_getpid, kGuestCode), SECCOMP_RET_USER_NOTIF);
-    for (const int number : {SYS_clone, SYS_clone3, SYS_fork, SYS_vfork, SYS_execve, SYS_execveat, SYS_rt_sigreturn,
-                             SYS_exit}) {
+    for (const int number :
+         {SYS_clone, SYS_clone3, SYS_fork, SYS_vfork, SYS_execve, SYS_execveat, SYS_rt_sigreturn, SYS_exit}) {
         EXPECT_EQ(run(filter, number, kGuestCode), SECCOMP_RET_TRAP);
     }
     EXPECT_EQ(run(filter, 0x4000'0000 | SYS_read, kGuestCode), SECCOMP_RET_TRAP);
@@ -83,8 +83,12 @@ TEST(SeccompFilter, GuestsGainNothingInTheStub) {
         for (std::uint64_t offset = 0; offset < 0x1000; ++offset) {
             for (int number = 0; number < 600; ++number) {
                 const std::uint32_t action = run(filter, number, kStubCode + offset);
-                if (offset == KPIO_THREAD_SEND_RETURN && number == SYS_sendmsg) continue;
-                if (offset == KPIO_THREAD_CLOSE_RETURN && number == SYS_close_range) continue;
+                if (offset == KPIO_THREAD_SEND_RETURN && number == SYS_sendmsg) {
+                    continue;
+                }
+                if (offset == KPIO_THREAD_CLOSE_RETURN && number == SYS_close_range) {
+                    continue;
+                }
                 ASSERT_TRUE(action == SECCOMP_RET_TRAP || action == SECCOMP_RET_USER_NOTIF) << offset << " " << number;
             }
         }
@@ -113,7 +117,8 @@ TEST(SeccompFilter, MapperDoesItsWorkAndNothingElse) {
             ASSERT_EQ(run(filter, number, kStubCode + offset), expected) << offset << " " << number;
         }
     }
-    EXPECT_EQ(run(filter, SYS_mmap, kStubCode + KPIO_MAPPER_OPERATION_RETURN, AUDIT_ARCH_I386), SECCOMP_RET_KILL_PROCESS);
+    EXPECT_EQ(run(filter, SYS_mmap, kStubCode + KPIO_MAPPER_OPERATION_RETURN, AUDIT_ARCH_I386),
+              SECCOMP_RET_KILL_PROCESS);
 }
 
 }  // namespace

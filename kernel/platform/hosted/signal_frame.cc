@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "platform/hosted/signal_frame.h"
 
-#include <algorithm>
 #include <linux/audit.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <ucontext.h>
+#include <algorithm>
 
 #include "lib/bytes.h"
 #include "platform/hosted/host_syscall.h"
@@ -63,7 +63,9 @@ void write_at(std::byte* base, std::size_t offset, const T& value) {
 }
 
 // SAFETY: the memory may change at any time; after this the compiler may not read it again in place of a copy.
-void copies_are_final() { asm volatile("" ::: "memory"); }
+void copies_are_final() {
+    asm volatile("" ::: "memory");
+}
 
 void on_trial_signal(int, siginfo_t*, void* context) {
     const auto* user = static_cast<const ucontext_t*>(context);
@@ -72,9 +74,13 @@ void on_trial_signal(int, siginfo_t*, void* context) {
     const auto* state = static_cast<const std::byte*>(static_cast<const void*>(user->uc_mcontext.fpregs));
     const auto address = reinterpret_cast<std::uint64_t>(state);
     const std::uint64_t page = frame & ~(kFramePageBytes - 1);
-    if (state == nullptr || address - frame > kFramePageBytes) return;
+    if (state == nullptr || address - frame > kFramePageBytes) {
+        return;
+    }
     const auto software = read_at<SoftwareBytes>(state, kSoftwareBytes);
-    if (software.magic1 != kMagic1 || (address & ~(kFramePageBytes - 1)) != page) return;
+    if (software.magic1 != kMagic1 || (address & ~(kFramePageBytes - 1)) != page) {
+        return;
+    }
     layout.frame = frame - page;
     layout.vector_state = address - page;
     layout.xstate_bytes = software.xstate_bytes;
@@ -103,7 +109,9 @@ void take_trial_signal() {
 
 Result<> calibrate_signal_frame() {
     void* memory = mmap(nullptr, kTrialStackBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) return Error::NoMemory;
+    if (memory == MAP_FAILED) {
+        return Error::NoMemory;
+    }
     stack_t stack{}, old_stack{};
     stack.ss_sp = memory;
     stack.ss_size = kTrialStackBytes;
@@ -113,11 +121,15 @@ Result<> calibrate_signal_frame() {
         sigaltstack(&old_stack, nullptr);
     }
     munmap(memory, kTrialStackBytes);
-    if (!calibrated) return Error::NotSupported;
+    if (!calibrated) {
+        return Error::NotSupported;
+    }
     return {};
 }
 
-const FrameLayout& frame_layout() { return layout; }
+const FrameLayout& frame_layout() {
+    return layout;
+}
 
 HostFrame FramePage::read() const {
     HostFrame frame;
@@ -143,7 +155,9 @@ void FramePage::write(const Registers& registers) {
     __builtin_memcpy(page_ + layout.frame, &frame, offsetof(HostFrame, info));
 }
 
-std::span<const std::byte> FramePage::xstate() const { return {page_ + layout.vector_state, layout.xstate_bytes}; }
+std::span<const std::byte> FramePage::xstate() const {
+    return {page_ + layout.vector_state, layout.xstate_bytes};
+}
 
 void FramePage::reset_xstate() {
     std::byte* to = page_ + layout.vector_state;
@@ -164,9 +178,13 @@ void FramePage::write_xstate(std::span<const std::byte> state) {
     mark_xstate();
 }
 
-std::uint64_t FramePage::stub_stack_pointer() const { return stub_page() + layout.frame + sizeof(std::uint64_t); }
+std::uint64_t FramePage::stub_stack_pointer() const {
+    return stub_page() + layout.frame + sizeof(std::uint64_t);
+}
 
-StubSignalStack FramePage::signal_stack() const { return {stub_page(), SS_AUTODISARM, 0, kFramePageBytes}; }
+StubSignalStack FramePage::signal_stack() const {
+    return {stub_page(), SS_AUTODISARM, 0, kFramePageBytes};
+}
 
 void copy_registers(const HostFrame& frame, Registers& registers) {
     const HostRegisters& from = frame.registers;
@@ -224,7 +242,9 @@ Trap decode_trap(const HostFrame& frame, SyscallFrame& call) {
         case SIGILL:
         case SIGFPE:
         case SIGTRAP:
-            if (from_processor) return decode_exception(frame);
+            if (from_processor) {
+                return decode_exception(frame);
+            }
             break;
         default:
             break;
@@ -233,10 +253,16 @@ Trap decode_trap(const HostFrame& frame, SyscallFrame& call) {
 }
 
 bool xstate_is_valid(std::span<const std::byte> state) {
-    if (state.size() != layout.xstate_bytes) return false;
+    if (state.size() != layout.xstate_bytes) {
+        return false;
+    }
     const std::byte* base = state.data();
-    if ((read_at<std::uint32_t>(base, kMxcsr) & ~mxcsr_mask) != 0) return false;
-    if ((read_at<std::uint64_t>(base, kHeader) & ~layout.features) != 0) return false;
+    if ((read_at<std::uint32_t>(base, kMxcsr) & ~mxcsr_mask) != 0) {
+        return false;
+    }
+    if ((read_at<std::uint64_t>(base, kHeader) & ~layout.features) != 0) {
+        return false;
+    }
     // XCOMP_BV is 0 in the standard format and the rest is reserved.
     const auto rest = state.subspan(kHeader + sizeof(std::uint64_t), kHeaderBytes - sizeof(std::uint64_t));
     return std::ranges::all_of(rest, [](std::byte byte) { return byte == std::byte{0}; });
@@ -254,8 +280,12 @@ void make_initial_xstate(std::span<std::byte> state) {
 
 namespace kernel::platform {
 
-std::size_t xstate_size() { return hosted::layout.xstate_bytes; }
+std::size_t xstate_size() {
+    return hosted::layout.xstate_bytes;
+}
 
-std::uint64_t xstate_features() { return hosted::layout.features; }
+std::uint64_t xstate_features() {
+    return hosted::layout.features;
+}
 
 }  // namespace kernel::platform

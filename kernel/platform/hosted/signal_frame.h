@@ -44,10 +44,10 @@ inline constexpr std::size_t kHostFrameBytes = 312 + 128;
 // Where the host puts a frame in a page whose end is the end of the alternate stack. Constant after calibration, since
 // SS_AUTODISARM makes every frame start at the top.
 struct FrameLayout {
-    std::size_t frame = 0;         // offset of the HostFrame
-    std::size_t vector_state = 0;  // offset of the XSAVE area
-    std::size_t xstate_bytes = 0;  // its standard-format size, without the host's end mark
-    std::uint64_t features = 0;    // of XCR0 that are in it
+    std::size_t frame = 0;                       // offset of the HostFrame
+    std::size_t vector_state = 0;                // offset of the XSAVE area
+    std::size_t xstate_bytes = 0;                // its standard-format size, without the host's end mark
+    std::uint64_t features = 0;                  // of XCR0 that are in it
     std::array<std::byte, 48> software_bytes{};  // struct _fpx_sw_bytes, with which the host recognises an XSAVE area
 };
 
@@ -59,7 +59,7 @@ const FrameLayout& frame_layout();
 // One guest thread's frame page, which guests can write at any time: everything read is a copy, to be distrusted, and
 // read once.
 class FramePage {
-  public:
+public:
     FramePage(std::byte* page, unsigned slot) : page_(page), slot_(slot) {}
 
     HostFrame read() const;
@@ -75,7 +75,7 @@ class FramePage {
     std::uint64_t stub_stack_pointer() const;
     StubSignalStack signal_stack() const;
 
-  private:
+private:
     void mark_xstate();
     std::uint64_t stub_page() const { return kStubFrames + slot_ * kFramePageBytes; }
 

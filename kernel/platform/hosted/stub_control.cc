@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "platform/hosted/stub_control.h"
 
-#include <algorithm>
-#include <climits>
 #include <linux/futex.h>
 #include <linux/seccomp.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <algorithm>
+#include <climits>
 
 #include "platform/hosted/host_syscall.h"
 #include "platform/hosted/signal_frame.h"
@@ -53,7 +53,8 @@ void prepare_slot(StubArena& arena, unsigned index) {
 
 }  // namespace
 
-void prepare_stub(StubArena& arena, StubIdentity identity, Transport transport, const Filter& guest, const Filter& mapper) {
+void prepare_stub(StubArena& arena, StubIdentity identity, Transport transport, const Filter& guest,
+                  const Filter& mapper) {
     StubControl& control = arena.control;
     // Signals must not withdraw a system call that the kernel works on.
     const std::uint64_t keep = transport == Transport::Notify ? SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV : 0;

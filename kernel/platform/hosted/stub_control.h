@@ -12,7 +12,8 @@ struct StubIdentity {
 };
 
 // Fills a new stub's control page. Its leader makes a mapper and a thread in slot 0 of its own accord.
-void prepare_stub(StubArena& arena, StubIdentity identity, Transport transport, const Filter& guest, const Filter& mapper);
+void prepare_stub(StubArena& arena, StubIdentity identity, Transport transport, const Filter& guest,
+                  const Filter& mapper);
 
 // Has the leader make a thread in the slot. The one before must have reported.
 void request_stub_thread(StubArena& arena, unsigned slot);

@@ -13,7 +13,7 @@ namespace kernel::platform::hosted {
 
 // Changes of a stub's mappings, queued in order. Neighbours are merged, so that a run of pages costs one host call.
 class MappingQueue {
-  public:
+public:
     enum class Kind : std::uint8_t { Map, Unmap, Protect };
     struct Change {
         Kind kind = Kind::Unmap;
@@ -33,7 +33,7 @@ class MappingQueue {
     bool add(const Change& change);
     void clear() { count_ = 0; }
 
-  private:
+private:
     static bool merge(Change& last, const Change& next);
 
     std::array<Change, kCapacity> changes_{};
@@ -42,7 +42,7 @@ class MappingQueue {
 
 // The mappings of a stub. The stub is taken from the pool when something has to be in it.
 class StubPageMap final : public PageMap {
-  public:
+public:
     Result<> map(VirtAddr address, FrameNumber first, std::uint64_t pages, Access access) override;
     void unmap(VirtAddr address, std::uint64_t pages) override;
     void protect(VirtAddr address, std::uint64_t pages, Access access) override;
@@ -50,7 +50,7 @@ class StubPageMap final : public PageMap {
 
     Result<RefPtr<StubProcess>> stub();
 
-  private:
+private:
     struct State {
         RefPtr<StubProcess> stub;
         MappingQueue queue;

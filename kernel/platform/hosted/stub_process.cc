@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "platform/hosted/stub_process.h"
 
-#include <algorithm>
-#include <ctime>
 #include <signal.h>
 #include <sys/syscall.h>
+#include <algorithm>
+#include <ctime>
 
 #include "platform/hosted/zygote_client.h"
 
@@ -27,12 +27,16 @@ Result<RefPtr<StubProcess>> StubProcess::create() {
 StubProcess::~StubProcess() {
     kill();
     OwnPtr<GuestThread> thread = std::move(threads_.unguarded().spare);
-    while (thread) thread = OwnPtr<GuestThread>(std::move(thread->next_spare));
+    while (thread) {
+        thread = OwnPtr<GuestThread>(std::move(thread->next_spare));
+    }
     forget_stub(stub_);
 }
 
 void StubProcess::kill() {
-    if (!dead_.exchange(true)) host_syscall(SYS_kill, stub_.process, SIGKILL);
+    if (!dead_.exchange(true)) {
+        host_syscall(SYS_kill, stub_.process, SIGKILL);
+    }
 }
 
 std::size_t StubProcess::run_operations(std::span<const MapperOperation> operations, HostResult& failure) {
@@ -58,7 +62,9 @@ std::size_t StubProcess::run_operations(std::span<const MapperOperation> operati
 }
 
 Result<OwnPtr<GuestThread>> StubProcess::take_thread() {
-    if (is_dead()) return Error::Killed;
+    if (is_dead()) {
+        return Error::Killed;
+    }
     unsigned new_slot = kMaxSlots;
     OwnPtr<GuestThread> thread = threads_.with([&](Threads& threads) {
         OwnPtr<GuestThread> first = std::move(threads.spare);
@@ -69,8 +75,12 @@ Result<OwnPtr<GuestThread>> StubProcess::take_thread() {
         }
         return first;
     });
-    if (thread) return thread;
-    if (new_slot == kMaxSlots) return Error::WouldBlock;
+    if (thread) {
+        return thread;
+    }
+    if (new_slot == kMaxSlots) {
+        return Error::WouldBlock;
+    }
     return make_guest_thread(*stub_.arena, stub_.identity, new_slot);
 }
 

@@ -34,7 +34,7 @@ struct NewStub {
 // The host process that a guest address space lives in. Shared by its page map and its user contexts; the process is
 // killed when the last of them goes.
 class StubProcess final : public RefCounted {
-  public:
+public:
     // Errors: NoMemory, WouldBlock (limits of the host). Blocks the host thread, mostly not at all.
     static Result<RefPtr<StubProcess>> create();
 
@@ -42,9 +42,9 @@ class StubProcess final : public RefCounted {
     // Ends the process, whatever its threads do.
     void kill();
 
-    // Has the mapper carry out the operations (at most kMapperBatch) in order, stopping at the first that fails. Returns
-    // the number done; `failure` is 0 or a negative errno. When the process is dead all count as done. The caller
-    // serialises calls.
+    // Has the mapper carry out the operations (at most kMapperBatch) in order, stopping at the first that fails.
+    // Returns the number done; `failure` is 0 or a negative errno. When the process is dead all count as done. The
+    // caller serialises calls.
     std::size_t run_operations(std::span<const MapperOperation> operations, HostResult& failure);
 
     // A thread that waits in its first or a later notification. Errors: NoMemory, WouldBlock (limits), Killed.
@@ -63,7 +63,7 @@ class StubProcess final : public RefCounted {
     // The processor time that the process has used, in nanoseconds.
     std::uint64_t processor_time_ns() const;
 
-  private:
+private:
     friend class kernel::ObjectMaker;
     explicit StubProcess(NewStub&& stub) : stub_(std::move(stub)) {}
     ~StubProcess() override;

@@ -32,13 +32,36 @@ inline FrameNumber next_frame(std::uint64_t count = 1) {
 
 inline bool start_platform(unsigned cpus, Transport best = Transport::Notify) {
     static bool started = false;
-    if (started) return true;
+    if (started) {
+        return true;
+    }
     started = true;
     set_up_clock();
-    if (guest_memory().base == nullptr && !set_up_frames(std::uint64_t{256} << 20, std::uint64_t{16} << 20)) return false;
-    if (!start_stub_platform(best).has_value()) return false;
+    if (guest_memory().base == nullptr && !set_up_frames(std::uint64_t{256} << 20, std::uint64_t{16} << 20)) {
+        return false;
+    }
+    if (!start_stub_platform(best).has_value()) {
+        return false;
+    }
     set_up_boot_cpu(cpus);
     return true;
+}
+
+// What CPU 1 does between its sleeps; woken by an interrupt.
+inline std::atomic<void (*)()> second_cpu_job = nullptr;
+
+inline bool start_second_cpu() {
+    static const bool started = start_secondary_cpus([](unsigned) {
+                                    for (;;) {
+                                        if (const auto job = second_cpu_job.load(); job != nullptr) {
+                                            job();
+                                        } else {
+                                            idle_until_interrupt();
+                                            take_interrupts();
+                                        }
+                                    }
+                                }).has_value();
+    return started;
 }
 
 // An address space with one page each of code, data and stack.
@@ -64,7 +87,9 @@ struct Guest {
         registers.rsp = kStack.value + kPageSize - 64;
         return registers;
     }
-    OwnPtr<UserContext> start(const Registers& registers = initial()) { return MUST(UserContext::create(*map, registers)); }
+    OwnPtr<UserContext> start(const Registers& registers = initial()) {
+        return MUST(UserContext::create(*map, registers));
+    }
     template <class T>
     T& data_at(std::size_t offset) {
         return *reinterpret_cast<T*>(frame_pointer(data) + offset);
@@ -75,8 +100,10 @@ struct Guest {
 }  // namespace kernel::platform::hosted
 
 // Defines `name`, the machine code of the assembly text.
-#define GUEST_PROGRAM(name, text)                                                                     \
-    asm(".pushsection .rodata\n" #name "_begin:\n" text "\n" #name "_end:\n.popsection\n");           \
-    extern "C" const std::byte name##_begin[] __attribute__((visibility("hidden")));                  \
-    extern "C" const std::byte name##_end[] __attribute__((visibility("hidden")));                    \
-    static std::span<const std::byte> name() { return {name##_begin, name##_end}; }
+#define GUEST_PROGRAM(name, text)                                                           \
+    asm(".pushsection .rodata\n" #name "_begin:\n" text "\n" #name "_end:\n.popsection\n"); \
+    extern "C" const std::byte name##_begin[] __attribute__((visibility("hidden")));        \
+    extern "C" const std::byte name##_end[] __attribute__((visibility("hidden")));          \
+    static std::span<const std::byte> name() {                                              \
+        return {name##_begin, name##_end};                                                  \
+    }

@@ -9,8 +9,9 @@
 #include "platform/hosted/stub/layout.h"
 #include "platform/hosted/transport_fixture.h"
 
-GUEST_PROGRAM(guest_syscalls, "mov $39, %eax; mov $1, %edi; mov $2, %esi; mov $3, %edx; mov $4, %r10d; mov $5, %r8d;"
-                              "mov $6, %r9d; syscall; mov %rax, %rbx; mov $60, %eax; mov %rbx, %rdi; syscall; ud2")
+GUEST_PROGRAM(guest_syscalls,
+              "mov $39, %eax; mov $1, %edi; mov $2, %esi; mov $3, %edx; mov $4, %r10d; mov $5, %r8d;"
+              "mov $6, %r9d; syscall; mov %rax, %rbx; mov $60, %eax; mov %rbx, %rdi; syscall; ud2")
 GUEST_PROGRAM(guest_loop, "1: jmp 1b")
 GUEST_PROGRAM(guest_call_loop, "1: mov $39, %eax; syscall; add %rax, %r15; jmp 1b")
 GUEST_PROGRAM(guest_load, "mov (%rdi), %rbx; syscall; ud2")
@@ -24,23 +25,30 @@ GUEST_PROGRAM(guest_step, "pushf; orl $0x100, (%rsp); popf; nop; nop")
 GUEST_PROGRAM(guest_noncanonical, "mov $1, %eax; shl $63, %rax; mov (%rax), %rax")
 GUEST_PROGRAM(guest_old_call, "mov $20, %eax; int $0x80; ud2")
 GUEST_PROGRAM(guest_x32_call, "mov $0x40000027, %eax; syscall; ud2")
-GUEST_PROGRAM(guest_bases, "rdfsbase %rbx; rdgsbase %rbp; syscall; mov $0x1234000, %edi; wrfsbase %rdi; syscall;"
-                           "rdfsbase %rbx; rdgsbase %rbp; syscall; ud2")
+GUEST_PROGRAM(guest_bases,
+              "rdfsbase %rbx; rdgsbase %rbp; syscall; mov $0x1234000, %edi; wrfsbase %rdi; syscall;"
+              "rdfsbase %rbx; rdgsbase %rbp; syscall; ud2")
 GUEST_PROGRAM(guest_vectors, "movups (%rdi), %xmm3; syscall; movups %xmm3, 16(%rdi); syscall; ud2")
 GUEST_PROGRAM(guest_flags, "pushf; pop %rbx; syscall; ud2")
 
 namespace kernel::platform::hosted {
 namespace {
 
-// One process has one transport: those tests run that the first of them asks for (each has a process of its own in ctest).
+// One process has one transport: those tests run that the first of them asks for (each has a process of its own in
+// ctest).
 class TransportTest : public testing::TestWithParam<Transport> {
 protected:
     void SetUp() override {
         static const bool started = start_platform(2, GetParam());
         ASSERT_TRUE(started) << start_failure_text();
-        if (active_transport() != GetParam()) GTEST_SKIP() << "this process or host has another transport";
+        if (active_transport() != GetParam()) {
+            GTEST_SKIP() << "this process or host has another transport";
+        }
     }
-    void TearDown() override { set_timer(kNoDeadline); }
+    void TearDown() override {
+        set_timer(kNoDeadline);
+        take_interrupts();
+    }
 };
 INSTANTIATE_TEST_SUITE_P(Both, TransportTest, testing::Values(Transport::Trap, Transport::Notify),
                          [](const auto& transport) { return transport.param == Transport::Trap ? "Trap" : "Notify"; });
@@ -88,7 +96,8 @@ TEST_P(TransportTest, RegistersCanBeReadAndChanged) {
     EXPECT_EQ(context->syscall().number, 39u);
 }
 
-GUEST_PROGRAM(guest_count, "1: inc %r15; mov %r15d, %eax; and $0xff, %eax; add $1000, %eax; syscall; add %rax, %r14; jmp 1b")
+GUEST_PROGRAM(guest_count,
+              "1: inc %r15; mov %r15d, %eax; and $0xff, %eax; add $1000, %eax; syscall; add %rax, %r14; jmp 1b")
 
 // Interrupts at any moment must not lose a call, carry one out twice, or let the guest run on while it is looked at.
 TEST_P(TransportTest, CallsStayExactUnderInterrupts) {
@@ -98,7 +107,9 @@ TEST_P(TransportTest, CallsStayExactUnderInterrupts) {
     std::uint32_t random = 1;
     while (calls < 30'000) {
         random = random * 1664525u + 1013904223u;
-        if (random % 3 == 0) set_timer(monotonic_ns() + (random >> 8) % 20'000);
+        if (random % 3 == 0) {
+            set_timer(monotonic_ns() + (random >> 8) % 20'000);
+        }
         const Trap trap = context->enter_user();
         if (trap.kind == TrapKind::Interrupt) {
             take_interrupts();
@@ -317,8 +328,12 @@ TEST_P(TransportTest, ThreadsShareMemoryAndAreReused) {
 TEST_P(TransportTest, ManyThreads) {
     Guest guest(guest_call_loop());
     std::vector<OwnPtr<UserContext>> contexts;
-    for (int i = 0; i < 200; ++i) contexts.push_back(guest.start());
-    for (auto& context : contexts) EXPECT_EQ(context->enter_user().kind, TrapKind::Syscall);
+    for (int i = 0; i < 200; ++i) {
+        contexts.push_back(guest.start());
+    }
+    for (auto& context : contexts) {
+        EXPECT_EQ(context->enter_user().kind, TrapKind::Syscall);
+    }
 }
 
 TEST_P(TransportTest, ADeadStubIsSeen) {
@@ -362,7 +377,9 @@ TEST_P(TransportTest, BatchesOfMappings) {
     guest.map->protect(kBase, kPages, kReadOnly);
     EXPECT_EQ(load(101).kind, TrapKind::Fault);
     guest.map->unmap(kBase, kPages);
-    for (std::uint64_t i = 0; i < kPages; i += 7) EXPECT_EQ(load(i).kind, TrapKind::Fault);
+    for (std::uint64_t i = 0; i < kPages; i += 7) {
+        EXPECT_EQ(load(i).kind, TrapKind::Fault);
+    }
 }
 
 TEST_P(TransportTest, MappingsAreBounded) {
@@ -384,36 +401,41 @@ TEST_P(TransportTest, MappingsAreBounded) {
 std::atomic<UserContext*> second_cpu_context = nullptr;
 std::atomic<unsigned> second_cpu_calls = 0;
 
-void second_cpu(unsigned) {
-    for (;;) {
-        UserContext* context = second_cpu_context.load();
-        if (context == nullptr) {
-            idle_until_interrupt();
-            take_interrupts();
-            continue;
-        }
-        const Trap trap = context->enter_user();
-        if (trap.kind == TrapKind::Interrupt) take_interrupts();
-        if (trap.kind == TrapKind::Syscall) ++second_cpu_calls;
-        if (trap.kind == TrapKind::Dead) second_cpu_context = nullptr;
+void run_on_second_cpu() {
+    const Trap trap = second_cpu_context.load()->enter_user();
+    if (trap.kind == TrapKind::Interrupt) {
+        take_interrupts();
+    }
+    if (trap.kind == TrapKind::Syscall) {
+        ++second_cpu_calls;
+    }
+    if (trap.kind == TrapKind::Dead) {
+        second_cpu_job = nullptr;
     }
 }
 
 TEST_P(TransportTest, TwoStubsOnTwoCpus) {
-    ASSERT_TRUE(start_secondary_cpus(second_cpu).has_value());
+    ASSERT_TRUE(start_second_cpu());
     Guest first(guest_call_loop());
     Guest second(guest_call_loop());
     auto here = first.start();
     auto there = second.start();
     second_cpu_context = there.get();
+    second_cpu_job = run_on_second_cpu;
     send_ipi(1);
-    for (int i = 0; i < 20'000; ++i) ASSERT_EQ(here->enter_user().kind, TrapKind::Syscall);
+    for (int i = 0; i < 20'000; ++i) {
+        ASSERT_EQ(here->enter_user().kind, TrapKind::Syscall);
+    }
     const std::uint64_t limit = monotonic_ns() + 5'000'000'000;
-    while (second_cpu_calls < 1000 && monotonic_ns() < limit) spin_pause();
+    while (second_cpu_calls < 1000 && monotonic_ns() < limit) {
+        spin_pause();
+    }
     EXPECT_GE(second_cpu_calls, 1000u);
     kill(second.stub().host_process(), SIGKILL);
-    while (second_cpu_context != nullptr && monotonic_ns() < limit) spin_pause();
-    EXPECT_EQ(second_cpu_context.load(), nullptr);
+    while (second_cpu_job != nullptr && monotonic_ns() < limit) {
+        spin_pause();
+    }
+    EXPECT_TRUE(second_cpu_job.load() == nullptr);
 }
 
 }  // namespace

@@ -12,20 +12,23 @@
 namespace kernel::platform::hosted {
 namespace {
 
-// A guest thread that does not come although its process has had the processor for that long has blocked the signal. The
-// wall-clock time alone says nothing on a busy host.
+// A guest thread that does not come although its process has had the processor for that long has blocked the signal.
+// The wall-clock time alone says nothing on a busy host.
 constexpr std::uint64_t kKickProcessorNs = kKickLimitNs;
 constexpr unsigned kFewestKickWaits = 10;
 
-// A guest's host thread comes to us in one of two ways. From the stub's handler, with a complete frame in its frame page:
-// its sigreturn is the notification, and carrying it out resumes user code. Or (Transport::Notify) from a system call
-// anywhere in user code, which has no frame: the answer is the call's result. With a frame everything is possible, so
-// registers() makes a thread of the second kind one of the first.
+// A guest's host thread comes to us in one of two ways. From the stub's handler, with a complete frame in its frame
+// page: its sigreturn is the notification, and carrying it out resumes user code. Or (Transport::Notify) from a system
+// call anywhere in user code, which has no frame: the answer is the call's result. With a frame everything is possible,
+// so registers() makes a thread of the second kind one of the first.
 class StubContext final : public UserContext {
-  public:
+public:
     StubContext(StubPageMap& map, RefPtr<StubProcess> stub, OwnPtr<GuestThread> thread, const Registers& initial)
-        : map_(map), stub_(std::move(stub)), thread_(std::move(thread)),
-          page_(stub_->frame_page(thread_->slot), thread_->slot), registers_(initial) {}
+        : map_(map),
+          stub_(std::move(stub)),
+          thread_(std::move(thread)),
+          page_(stub_->frame_page(thread_->slot), thread_->slot),
+          registers_(initial) {}
     ~StubContext() override { stub_->give_back_thread(std::move(thread_)); }
 
     // Errors: Killed.
@@ -42,7 +45,7 @@ class StubContext final : public UserContext {
     Result<> set_xstate(std::span<const std::byte> state) override;
     void reset_xstate() override { page_.reset_xstate(); }
 
-  private:
+private:
     Trap dead();
     bool let_go();
     bool load_bases();
@@ -61,11 +64,14 @@ class StubContext final : public UserContext {
 };
 
 bool is_from_handler(const Notification& notification) {
-    return notification.instruction_pointer == kStubCode + KPIO_NOTIFY_RETURN && notification.number == SYS_rt_sigreturn;
+    return notification.instruction_pointer == kStubCode + KPIO_NOTIFY_RETURN &&
+           notification.number == SYS_rt_sigreturn;
 }
 
 Result<> StubContext::set_xstate(std::span<const std::byte> state) {
-    if (!xstate_is_valid(state)) return Error::InvalidArgument;
+    if (!xstate_is_valid(state)) {
+        return Error::InvalidArgument;
+    }
     page_.write_xstate(state);
     return {};
 }
@@ -104,19 +110,32 @@ bool StubContext::load_bases() {
            is_from_handler(thread_->waiting);
 }
 
-// Results that the host would take for its own restart codes (ERESTARTSYS to ERESTART_RESTARTBLOCK) if a signal is pending.
-bool is_host_restart_code(std::uint64_t value) { return value >= -std::uint64_t{516} && value <= -std::uint64_t{512}; }
+// Results that the host would take for its own restart codes (ERESTARTSYS to ERESTART_RESTARTBLOCK) if a signal is
+// pending.
+bool is_host_restart_code(std::uint64_t value) {
+    return value >= -std::uint64_t{516} && value <= -std::uint64_t{512};
+}
 
 // Lets the thread run user code with registers_, or with the result in them. False when it is dead.
 bool StubContext::let_go() {
-    if (!thread_->is_waiting) return false;
-    if (is_host_restart_code(registers_.rax) && !registers().has_value()) return false;
+    if (!thread_->is_waiting) {
+        return false;
+    }
+    if (is_host_restart_code(registers_.rax) && !registers().has_value()) {
+        return false;
+    }
     bool sent;
     if (is_from_handler(thread_->waiting)) {
         const auto& bases = thread_->waiting.arguments;
-        if (!is_canonical(registers_.fs_base)) registers_.fs_base = bases[0];
-        if (!is_canonical(registers_.gs_base)) registers_.gs_base = bases[1];
-        if ((bases[0] != registers_.fs_base || bases[1] != registers_.gs_base) && !load_bases()) return false;
+        if (!is_canonical(registers_.fs_base)) {
+            registers_.fs_base = bases[0];
+        }
+        if (!is_canonical(registers_.gs_base)) {
+            registers_.gs_base = bases[1];
+        }
+        if ((bases[0] != registers_.fs_base || bases[1] != registers_.gs_base) && !load_bases()) {
+            return false;
+        }
         page_.write(registers_);
         // Only ever here: no other call of a guest's is carried out.
         sent = thread_->listener.let_continue(thread_->waiting.id);
@@ -129,14 +148,18 @@ bool StubContext::let_go() {
 }
 
 // Gets a thread that waits in a system call into the handler. The signal goes first: it stays pending, since a thread
-// whose notification has been received can only be killed (WAIT_KILLABLE_RECV), and is taken when the call returns, before
-// the next user instruction. Sending first would let the guest run on.
+// whose notification has been received can only be killed (WAIT_KILLABLE_RECV), and is taken when the call returns,
+// before the next user instruction. Sending first would let the guest run on.
 bool StubContext::fetch_frame() {
     stub_->kick(*thread_);
     thread_->is_waiting = false;
-    if (!thread_->listener.answer(thread_->waiting.id, 0)) return false;
+    if (!thread_->listener.answer(thread_->waiting.id, 0)) {
+        return false;
+    }
     thread_->is_waiting = wait_after_kick() == Arrival::Received;
-    if (!thread_->is_waiting) return false;
+    if (!thread_->is_waiting) {
+        return false;
+    }
     // Anything else: the thread has blocked the signal, by a forged sigreturn.
     return is_from_handler(thread_->waiting) && page_.read().info.signal == SIGURG;
 }
@@ -159,9 +182,13 @@ Arrival StubContext::wait_after_kick() {
     const std::uint64_t begin = stub_->processor_time_ns();
     for (unsigned waits = 1;; ++waits) {
         const Arrival arrival = thread_->listener.receive(thread_->waiting, Patience::AfterKick);
-        if (arrival != Arrival::TimedOut) return arrival;
+        if (arrival != Arrival::TimedOut) {
+            return arrival;
+        }
         const std::uint64_t used = stub_->processor_time_ns() - begin;
-        if (waits >= kFewestKickWaits && used >= kKickProcessorNs * cpu_count()) break;
+        if (waits >= kFewestKickWaits && used >= kKickProcessorNs * cpu_count()) {
+            break;
+        }
     }
     stub_->kill();
     // Its frames may be given to others only when it has stopped.
@@ -192,19 +219,27 @@ Trap StubContext::take_trap() {
 
 Trap StubContext::enter_user() {
     for (;;) {
-        if (interrupt_pending()) return {.kind = TrapKind::Interrupt};
+        if (interrupt_pending()) {
+            return {.kind = TrapKind::Interrupt};
+        }
         map_.commit();
-        if (stub_->is_dead() || !let_go()) return dead();
+        if (stub_->is_dead() || !let_go()) {
+            return dead();
+        }
         Arrival arrival = thread_->listener.receive(thread_->waiting, Patience::UserMode);
         if (arrival == Arrival::Interrupted) {
             stub_->kick(*thread_);
             arrival = wait_after_kick();
         }
-        if (arrival != Arrival::Received) return dead();
+        if (arrival != Arrival::Received) {
+            return dead();
+        }
         thread_->is_waiting = true;
         const Trap trap = take_trap();
         // A kick that came late, after the thread had trapped by itself, is no event any more.
-        if (trap.kind != TrapKind::Interrupt || interrupt_pending()) return trap;
+        if (trap.kind != TrapKind::Interrupt || interrupt_pending()) {
+            return trap;
+        }
     }
 }
 

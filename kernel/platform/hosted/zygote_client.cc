@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "platform/hosted/zygote_client.h"
 
-#include <algorithm>
-#include <array>
-#include <cerrno>
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <algorithm>
+#include <array>
+#include <cerrno>
 
 #include "platform/hosted/zygote_start.h"
 
@@ -33,7 +33,9 @@ struct Order {
 };
 
 void close_descriptor(int& descriptor) {
-    if (descriptor >= 0) host_syscall(SYS_close, descriptor);
+    if (descriptor >= 0) {
+        host_syscall(SYS_close, descriptor);
+    }
     descriptor = -1;
 }
 
@@ -56,10 +58,14 @@ bool receive_message(int socket, Received& received) {
     do {
         size = host_syscall(SYS_recvmsg, socket, &message, MSG_CMSG_CLOEXEC);
     } while (size == -EINTR);
-    if (size < 0) return false;
+    if (size < 0) {
+        return false;
+    }
     for (const cmsghdr* header = CMSG_FIRSTHDR(&message); header != nullptr;
          header = CMSG_NXTHDR(&message, const_cast<cmsghdr*>(header))) {
-        if (header->cmsg_level != SOL_SOCKET) continue;
+        if (header->cmsg_level != SOL_SOCKET) {
+            continue;
+        }
         if (header->cmsg_type == SCM_RIGHTS) {
             __builtin_memcpy(&received.descriptor, CMSG_DATA(header), sizeof(int));
         } else if (header->cmsg_type == SCM_CREDENTIALS) {
@@ -68,19 +74,21 @@ bool receive_message(int socket, Received& received) {
             received.process = credentials.pid;
         }
     }
-    if (size == sizeof received.report) return true;
+    if (size == sizeof received.report) {
+        return true;
+    }
     close_descriptor(received.descriptor);
     return false;
 }
 
 class Zygote {
-  public:
+public:
     Result<Order> take_stub();
     Result<Order> make_thread(StubArena& arena, StubIdentity identity, unsigned slot);
     void forget(StubIdentity identity, std::int32_t process);
     void order_until(unsigned pool);
 
-  private:
+private:
     Result<> order_stub();
     Result<unsigned> take_number();
     Result<> wait_for(Order& order);
@@ -100,8 +108,12 @@ class Zygote {
 };
 
 Result<unsigned> Zygote::take_number() {
-    if (returned_count_ != 0) return unsigned{returned_[--returned_count_]};
-    if (first_unused_ == kMaxStubs) return Error::WouldBlock;
+    if (returned_count_ != 0) {
+        return unsigned{returned_[--returned_count_]};
+    }
+    if (first_unused_ == kMaxStubs) {
+        return Error::WouldBlock;
+    }
     return first_unused_++;
 }
 
@@ -128,13 +140,17 @@ Order* Zygote::find(const Received& received) {
     const auto matches = [&](const Order& order) {
         return order.identity.number == received.report.stub && order.identity.generation == received.report.generation;
     };
-    if (thread_order_ != nullptr && matches(*thread_order_)) return thread_order_;
+    if (thread_order_ != nullptr && matches(*thread_order_)) {
+        return thread_order_;
+    }
     const auto found = std::find_if(orders_.begin(), orders_.begin() + order_count_, matches);
     return found == orders_.begin() + order_count_ ? nullptr : &*found;
 }
 
 void Zygote::enter(Order& order, const Received& received) {
-    if (received.process != 0 && received.report.event != StubEvent::CreateFailed) order.process = received.process;
+    if (received.process != 0 && received.report.event != StubEvent::CreateFailed) {
+        order.process = received.process;
+    }
     switch (received.report.event) {
         case StubEvent::MapperReady:
             order.mapper = received.descriptor;
@@ -147,7 +163,9 @@ void Zygote::enter(Order& order, const Received& received) {
             break;
     }
     // Without a descriptor we have none left.
-    if (received.descriptor < 0) order.failed = true;
+    if (received.descriptor < 0) {
+        order.failed = true;
+    }
 }
 
 Result<> Zygote::wait_for(Order& order) {
@@ -163,14 +181,18 @@ Result<> Zygote::wait_for(Order& order) {
             close_descriptor(received.descriptor);
         }
     }
-    if (!order.failed) return {};
+    if (!order.failed) {
+        return {};
+    }
     close_descriptor(order.mapper);
     close_descriptor(order.thread);
     return Error::WouldBlock;
 }
 
 Result<Order> Zygote::take_stub() {
-    if (order_count_ == 0) TRY(order_stub());
+    if (order_count_ == 0) {
+        TRY(order_stub());
+    }
     ++taken_;
     const Result<> result = wait_for(orders_[0]);
     Order order = orders_[0];
@@ -178,7 +200,9 @@ Result<Order> Zygote::take_stub() {
     --order_count_;
     // The number of one that failed stays unused: its process may yet report.
     if (!result.has_value()) {
-        if (order.process != 0) host_syscall(SYS_kill, order.process, SIGKILL);
+        if (order.process != 0) {
+            host_syscall(SYS_kill, order.process, SIGKILL);
+        }
         return result.error();
     }
     return order;
@@ -190,7 +214,9 @@ Result<Order> Zygote::make_thread(StubArena& arena, StubIdentity identity, unsig
     request_stub_thread(arena, slot);
     const Result<> result = wait_for(order);
     thread_order_ = nullptr;
-    if (!result.has_value()) return result.error();
+    if (!result.has_value()) {
+        return result.error();
+    }
     return order;
 }
 
@@ -199,10 +225,15 @@ void Zygote::forget(StubIdentity identity, std::int32_t process) {
     host_syscall(SYS_sendto, zygote_socket(), &request, sizeof request, MSG_NOSIGNAL, nullptr, 0);
     // What one guest has left in its frame pages is not for the next.
     const std::uint64_t offset = identity.number * kArenaStride + offsetof(StubArena, frames);
-    const HostResult punched = host_syscall(SYS_fallocate, arena_descriptor(),
-                                            FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, sizeof(StubArena::frames));
-    if (punched == 0) returned_[returned_count_++] = static_cast<std::uint16_t>(identity.number);
-    if (taken_ > 1) order_until(kPool);
+    const HostResult punched =
+        host_syscall(SYS_fallocate, arena_descriptor(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset,
+                     sizeof(StubArena::frames));
+    if (punched == 0) {
+        returned_[returned_count_++] = static_cast<std::uint16_t>(identity.number);
+    }
+    if (taken_ > 1) {
+        order_until(kPool);
+    }
 }
 
 [[clang::no_destroy]] constinit SpinGuarded<Zygote, Rank::StubPool> zygote;

@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-#include <array>
-#include <atomic>
-#include <cerrno>
 #include <fcntl.h>
 #include <linux/memfd.h>
 #include <linux/prctl.h>
@@ -16,6 +13,9 @@
 #include <sys/time.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
+#include <array>
+#include <atomic>
+#include <cerrno>
 
 #include "platform/hosted/guest_memory.h"
 #include "platform/hosted/host_syscall.h"
@@ -82,7 +82,9 @@ Error refuse(std::string_view text, Error error = Error::NotSupported) {
 // A descriptor above the numbers that the zygote's own get.
 Result<int> move_up(HostResult descriptor) {
     const auto low = static_cast<int>(TRY(host_checked(descriptor)));
-    if (low >= kFirstFreeDescriptor) return low;
+    if (low >= kFirstFreeDescriptor) {
+        return low;
+    }
     const HostResult moved = host_syscall(SYS_fcntl, low, F_DUPFD_CLOEXEC, kFirstFreeDescriptor);
     host_syscall(SYS_close, low);
     return static_cast<int>(TRY(host_checked(moved)));
@@ -91,17 +93,23 @@ Result<int> move_up(HostResult descriptor) {
 Result<int> make_memfd(const char* name, unsigned flags) {
     HostResult descriptor = host_syscall(SYS_memfd_create, name, MFD_CLOEXEC | flags);
     // Kernels before 6.3 do not know the flag that later ones want to see.
-    if (descriptor == -EINVAL) descriptor = host_syscall(SYS_memfd_create, name, MFD_CLOEXEC);
+    if (descriptor == -EINVAL) {
+        descriptor = host_syscall(SYS_memfd_create, name, MFD_CLOEXEC);
+    }
     return move_up(descriptor);
 }
 
 Result<> check_host() {
-    if ((getauxval(AT_HWCAP2) & kHwcap2Fsgsbase) == 0) return refuse("the processor or host kernel lacks FSGSBASE");
+    if ((getauxval(AT_HWCAP2) & kHwcap2Fsgsbase) == 0) {
+        return refuse("the processor or host kernel lacks FSGSBASE");
+    }
     const std::uint32_t action = SECCOMP_RET_USER_NOTIF;
     if (host_syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) != 0) {
         return refuse("the host kernel lacks seccomp user notification");
     }
-    if (!calibrate_signal_frame().has_value()) return refuse("signal frames of this processor do not fit in a page");
+    if (!calibrate_signal_frame().has_value()) {
+        return refuse("signal frames of this processor do not fit in a page");
+    }
     return {};
 }
 
@@ -138,8 +146,8 @@ bool can_notify_plainly(const KernelVersion& version) {
 Result<> set_up_arena() {
     state.arena = TRY(make_memfd("kpio-arena", 0));
     TRY(host_checked(host_syscall(SYS_ftruncate, state.arena, kArenaBytes)));
-    const HostResult base = host_syscall(SYS_mmap, nullptr, kArenaBytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
-                                         state.arena, 0);
+    const HostResult base = host_syscall(SYS_mmap, nullptr, kArenaBytes, PROT_READ | PROT_WRITE,
+                                         MAP_SHARED | MAP_NORESERVE, state.arena, 0);
     // SAFETY: a fresh mapping of that size.
     state.arena_base = reinterpret_cast<std::byte*>(TRY(host_checked(base)));
     // SAFETY: the first page belongs to nobody else; the zygote reads it after its start.
@@ -166,7 +174,9 @@ Result<int> make_image() {
     const int image = TRY(make_memfd("kpio-zygote", MFD_EXEC));
     const auto size = static_cast<std::uint64_t>(kpio_stub_image_end - kpio_stub_image);
     TRY(host_checked(host_syscall(SYS_ftruncate, image, size)));
-    if (TRY(host_checked(host_syscall(SYS_pwrite64, image, kpio_stub_image, size, 0))) != size) return Error::NoMemory;
+    if (TRY(host_checked(host_syscall(SYS_pwrite64, image, kpio_stub_image, size, 0))) != size) {
+        return Error::NoMemory;
+    }
     return image;
 }
 
@@ -182,18 +192,30 @@ Result<> spawn_zygote() {
     // The child has a descriptor table of its own.
     host_syscall(SYS_close, other);
     host_syscall(SYS_close, arguments.image);
-    if (child < 0) return Error::WouldBlock;
+    if (child < 0) {
+        return Error::WouldBlock;
+    }
     zygote_process.store(child);
     return {};
 }
 
 }  // namespace
 
-int zygote_socket() { return state.socket; }
-int arena_descriptor() { return state.arena; }
-const Filter& guest_filter() { return state.guest_filter; }
-const Filter& mapper_filter() { return state.mapper_filter; }
-Transport active_transport() { return state.transport; }
+int zygote_socket() {
+    return state.socket;
+}
+int arena_descriptor() {
+    return state.arena;
+}
+const Filter& guest_filter() {
+    return state.guest_filter;
+}
+const Filter& mapper_filter() {
+    return state.mapper_filter;
+}
+Transport active_transport() {
+    return state.transport;
+}
 
 StubArena& stub_arena(unsigned number) {
     // SAFETY: the arena holds a StubArena for each number.
@@ -207,7 +229,9 @@ Result<> start_stub_platform(Transport best) {
     state.transport = can_notify_plainly(version) ? best : Transport::Trap;
     state.guest_filter = make_guest_filter(state.transport);
     state.mapper_filter = make_mapper_filter();
-    if (const Result<> result = set_up_arena(); !result.has_value()) return refuse("no memory for guest processes", result.error());
+    if (const Result<> result = set_up_arena(); !result.has_value()) {
+        return refuse("no memory for guest processes", result.error());
+    }
     if (const Result<> result = spawn_zygote(); !result.has_value()) {
         return refuse("the host does not let us start the zygote", result.error());
     }
@@ -215,7 +239,9 @@ Result<> start_stub_platform(Transport best) {
     return {};
 }
 
-std::string_view start_failure_text() { return state.failure; }
+std::string_view start_failure_text() {
+    return state.failure;
+}
 
 namespace {
 
@@ -230,7 +256,9 @@ void wait_for_all(int which) {
 
 void stop_stub_platform() {
     const int zygote = zygote_process.exchange(0);
-    if (zygote == 0) return;
+    if (zygote == 0) {
+        return;
+    }
     host_syscall(SYS_kill, -zygote, SIGKILL);  // its process group; not there before it has started
     host_syscall(SYS_kill, zygote, SIGKILL);
     wait_for_all(zygote);

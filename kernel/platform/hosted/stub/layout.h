@@ -73,7 +73,8 @@ inline constexpr std::uint64_t kFramePageBytes = std::uint64_t{1} << KPIO_FRAME_
 inline constexpr unsigned kMaxSlots = KPIO_MAX_SLOTS;
 inline constexpr unsigned kMapperBatch = KPIO_MAPPER_BATCH;
 
-// The layouts of the host's ABI, spelled out because the stub has no C library and a stub's pointers are no pointers here.
+// The layouts of the host's ABI, spelled out because the stub has no C library and a stub's pointers are no pointers
+// here.
 struct StubSignalStack {
     std::uint64_t pointer;
     std::uint32_t flags;

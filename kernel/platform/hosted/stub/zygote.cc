@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // The zygote: a small process without a C library that forks stubs on request. It gives up all rights before anything
 // else, and it never runs guest code: its children unmap it before they start.
-#include <cerrno>
 #include <linux/capability.h>
 #include <linux/close_range.h>
 #include <linux/mman.h>
@@ -12,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <cerrno>
 
 #include "lib/types.h"
 #include "platform/hosted/host_syscall.h"
@@ -41,7 +41,9 @@ struct HostSigaction {
 }
 
 void require(bool condition, int status) {
-    if (!condition) quit(status);
+    if (!condition) {
+        quit(status);
+    }
 }
 
 // Ends this process when its parent goes; the check is for a parent that is gone already.
@@ -60,13 +62,15 @@ void drop_root() {
     host_syscall(SYS_setgroups, 0, nullptr);
     const HostResult group = host_syscall(SYS_setresgid, kStubUser, kStubUser, kStubUser);
     const HostResult user = host_syscall(SYS_setresuid, kStubUser, kStubUser, kStubUser);
-    // EINVAL: a user namespace that does not know the id. There root is an ordinary user outside, and what it has inside goes
-    // with the capabilities.
+    // EINVAL: a user namespace that does not know the id. There root is an ordinary user outside, and what it has
+    // inside goes with the capabilities.
     require((group == 0 && user == 0) || group == -EINVAL || user == -EINVAL, 3);
 }
 
 void give_up_rights(const ZygoteParameters& parameters) {
-    if (parameters.drop_root != 0) drop_root();
+    if (parameters.drop_root != 0) {
+        drop_root();
+    }
     drop_capabilities();
     require(host_syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, 3);
     // Not to be traced or looked into by other processes of the same user.
@@ -103,9 +107,11 @@ void set_up_signals() {
     const std::uint64_t offset = stub * kArenaStride;
     const std::uint64_t read_only = kStubFrames - kStubControl;
     require(host_syscall(SYS_mmap, kStubControl, read_only, PROT_READ, MAP_SHARED | MAP_FIXED, kZygoteArena, offset) ==
-                static_cast<HostResult>(kStubControl), 5);
+                static_cast<HostResult>(kStubControl),
+            5);
     require(host_syscall(SYS_mmap, kStubFrames, kStubEnd - kStubFrames, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
-                         kZygoteArena, offset + read_only) == static_cast<HostResult>(kStubFrames), 5);
+                         kZygoteArena, offset + read_only) == static_cast<HostResult>(kStubFrames),
+            5);
     require(host_syscall(SYS_close, kZygoteArena) == 0, 5);
     // SAFETY: the page has been moved to kStubCode; leader code takes no arguments and never returns.
     const std::uint64_t leader = kStubCode + static_cast<std::uint64_t>(kpio_stub_leader - kpio_stub_page);
@@ -115,8 +121,9 @@ void set_up_signals() {
 
 // Guests find the code page at a fixed address, far from where programs lie.
 void move_stub_page() {
-    require(host_syscall(SYS_mremap, &kpio_stub_page[0], kPageSize, kPageSize, MREMAP_MAYMOVE | MREMAP_FIXED, kStubCode) ==
-                static_cast<HostResult>(kStubCode), 7);
+    require(host_syscall(SYS_mremap, &kpio_stub_page[0], kPageSize, kPageSize, MREMAP_MAYMOVE | MREMAP_FIXED,
+                         kStubCode) == static_cast<HostResult>(kStubCode),
+            7);
 }
 
 void report_failure(const ZygoteRequest& request) {
@@ -127,9 +134,11 @@ void report_failure(const ZygoteRequest& request) {
 // Process ids are given up only when the kernel process has said that it will not use them any more: so it can never
 // signal a stranger.
 class EndedProcesses {
-  public:
+public:
     void add(int process) {
-        while (count_ == kMaxEnded) reap(0);
+        while (count_ == kMaxEnded) {
+            reap(0);
+        }
         processes_[count_++] = process;
     }
     void reap(int options) {
@@ -143,7 +152,7 @@ class EndedProcesses {
         }
     }
 
-  private:
+private:
     int processes_[kMaxEnded] = {};
     unsigned count_ = 0;
 };
@@ -170,8 +179,12 @@ class EndedProcesses {
             continue;
         }
         const HostResult child = host_syscall(SYS_clone, SIGCHLD, 0, nullptr, nullptr, 0);
-        if (child == 0) become_stub(request.stub, zygote);
-        if (child < 0) report_failure(request);
+        if (child == 0) {
+            become_stub(request.stub, zygote);
+        }
+        if (child < 0) {
+            report_failure(request);
+        }
     }
 }
 

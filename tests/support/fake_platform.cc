@@ -293,6 +293,12 @@ using test_support::kUserFrames;
     return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
 }
 
+[[gnu::weak]] std::uint64_t realtime_ns() {
+    timespec now{};
+    clock_gettime(CLOCK_REALTIME, &now);
+    return static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
+}
+
 // Reproducible, but not constant.
 [[gnu::weak]] void fill_random(std::span<std::byte> bytes) {
     static std::mutex mutex;

@@ -58,6 +58,21 @@ Result<RefPtr<Dentry>> create_named(const WalkContext& context, std::string_view
     return create_entry(walk.directory, walk.name.view(), request, *context.credentials);
 }
 
+// proc_sys_fs(5), protected_hardlinks: a link to somebody else's file only if one may read and write it and it gives
+// nobody rights.
+Result<> check_link_source(Inode& inode, const Credentials& who) {
+    if (check_owner(inode, who)) {
+        return {};
+    }
+    const Ownership file = TRY(inode.ownership());
+    const bool gives_rights = (file.permissions & kSetUserId) != 0 ||
+                              (file.permissions & (kSetGroupId | kGroupExecute)) == (kSetGroupId | kGroupExecute);
+    if (!inode.is_regular() || gives_rights || !check_permission(file, Wanted::Read | Wanted::Write, who)) {
+        return Error::NotPermitted;
+    }
+    return {};
+}
+
 }  // namespace
 
 Result<RefPtr<Dentry>> create_entry(const Path& directory, std::string_view name, NewInode request,
@@ -133,8 +148,9 @@ Result<> make_link(const WalkContext& from_context, std::string_view from, const
     if (walk.directory.mount != existing.mount) {
         return Error::CrossDevice;
     }
-    TRY(check_permission(walk.directory.inode(), Wanted::Write | Wanted::Execute, *to_context.credentials));
     Inode& inode = existing.inode();
+    TRY(check_link_source(inode, *from_context.credentials));
+    TRY(check_permission(walk.directory.inode(), Wanted::Write | Wanted::Execute, *to_context.credentials));
     if (inode.is_directory()) {
         return Error::NotPermitted;
     }

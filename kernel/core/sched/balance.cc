@@ -31,6 +31,30 @@ void Scheduler::call_helper(Cpu& cpu, unsigned helper) {
     }
 }
 
+// Moves one fair thread that waits to a CPU that is busy, but less so.
+void Scheduler::push_waiting(Cpu& cpu) {
+    unsigned target = Placement::kNone;
+    Thread* const moved = cpu.queue.with([&](RunQueue& queue) -> Thread* {
+        SchedEntity* const entity = queue.find_waiting([&](SchedEntity& candidate) {
+            const Thread& thread = thread_of(candidate);
+            if (candidate.effective.is_real_time() || thread.on_cpu_.load(std::memory_order_acquire)) {
+                return false;
+            }
+            target = Placement::find_less_busy(thread.affinity(), cpu);
+            return target != Placement::kNone;
+        });
+        if (entity == nullptr) {
+            return nullptr;
+        }
+        queue.remove(*entity, platform::monotonic_ns());
+        cpu.publish_locked(queue);
+        return &thread_of(*entity);
+    });
+    if (moved != nullptr) {
+        enqueue(*moved, target);
+    }
+}
+
 bool Scheduler::steal(Cpu& cpu, bool real_time_only) {
     const unsigned count = platform::cpu_count();
     for (unsigned step = 1; step < count; ++step) {

@@ -112,13 +112,14 @@ private:
     static void finish_switch();
     static void on_timer();
     static void reevaluate(Cpu& cpu);
-    // Returns the time it took for now.
+    // Returns the time when it was done.
     static std::uint64_t enqueue(Thread& thread, unsigned target);
     static void note_woke(std::uint64_t now_ns);
-    static void notify(Cpu& cpu, std::uint64_t preempt_at_ns, std::uint64_t now_ns);
+    static bool notify(Cpu& cpu, std::uint64_t preempt_at_ns, std::uint64_t now_ns);
     static std::uint64_t next_look_ns(const RunQueue& queue, std::uint64_t now_ns);
     static unsigned claim_helper_locked(const RunQueue& queue);
     static void call_helper(Cpu& cpu, unsigned helper);
+    static void push_waiting(Cpu& cpu);
     static bool steal(Cpu& cpu, bool real_time_only);
     static bool steal_from(Cpu& victim, Cpu& cpu, bool real_time_only);
     static void sleep_until_interrupt(Cpu& cpu);
@@ -160,6 +161,8 @@ public:
     // Takes one idle CPU of the mask for the caller to wake; kNone if there is none.
     static unsigned claim_idle(CpuMask among);
     static CpuMask idle_cpus();
+    // A CPU of the mask where a fair thread that waits at `from` would be better off; kNone if there is none.
+    static unsigned find_less_busy(CpuMask among, const Cpu& from);
     static constexpr unsigned kNone = ~0u;
 };
 

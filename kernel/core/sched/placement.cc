@@ -66,6 +66,24 @@ unsigned Placement::choose(Thread& thread, WakeHint hint, bool is_new) {
     return allowed.has(previous) && is_less_busy(Cpu::at(previous), Cpu::at(preferred), 0) ? previous : preferred;
 }
 
+unsigned Placement::find_less_busy(CpuMask among, const Cpu& from) {
+    const CpuMask others = among & Scheduler::online_cpus() & ~CpuMask::only(from.index);
+    if (others.empty()) {
+        return kNone;
+    }
+    // Against priority 1: a CPU that runs a real-time thread comes after all that do not.
+    const unsigned best = least_busy(others, others.lowest(), 1);
+    const Cpu& to = Cpu::at(best);
+    const bool from_blocked = from.real_time_priority.load(std::memory_order_relaxed) != 0;
+    const bool to_blocked = to.real_time_priority.load(std::memory_order_relaxed) != 0;
+    if (from_blocked != to_blocked) {
+        return from_blocked ? best : kNone;
+    }
+    // By more than the one that moves, or it would move back.
+    const bool better = to.runnable.load(std::memory_order_relaxed) + 1 < from.runnable.load(std::memory_order_relaxed);
+    return better ? best : kNone;
+}
+
 void Placement::announce_idle(unsigned cpu) { idle_bits.fetch_or(CpuMask::only(cpu).bits()); }
 
 void Placement::retract_idle(unsigned cpu) { idle_bits.fetch_and(~CpuMask::only(cpu).bits()); }

@@ -194,23 +194,27 @@ std::uint64_t Scheduler::enqueue(Thread& thread, unsigned target) {
             return true;
         });
         if (done) {
-            notify(cpu, look_at_ns, now_ns);
-            return now_ns;
+            // Sending an interrupt may take long, and is no sign of what the waker does next.
+            return notify(cpu, look_at_ns, now_ns) ? platform::monotonic_ns() : now_ns;
         }
     }
 }
 
-// Makes the CPU look at its queue again at the moment given, if it does not do so anyhow.
-void Scheduler::notify(Cpu& cpu, std::uint64_t look_at_ns, std::uint64_t now_ns) {
+// Makes the CPU look at its queue again at the moment given, if it does not do so anyhow. Returns whether it took an
+// inter-processor interrupt.
+bool Scheduler::notify(Cpu& cpu, std::uint64_t look_at_ns, std::uint64_t now_ns) {
+    bool interrupt = false;
     if (look_at_ns <= now_ns) {
-        if (!cpu.need_resched.exchange(true) && !cpu.is_here()) {
-            platform::send_ipi(cpu.index);
-        }
+        interrupt = !cpu.need_resched.exchange(true) && !cpu.is_here();
     } else if (cpu.is_here()) {
         cpu.set_slice_end(std::min(look_at_ns, cpu.slice_end_ns.load(std::memory_order_relaxed)));
-    } else if (look_at_ns < cpu.slice_end_ns.load(std::memory_order_relaxed)) {
+    } else {
+        interrupt = look_at_ns < cpu.slice_end_ns.load(std::memory_order_relaxed);
+    }
+    if (interrupt) {
         platform::send_ipi(cpu.index);
     }
+    return interrupt;
 }
 
 // Like preempt_at_ns, but not never while threads wait that another CPU might take.
@@ -249,6 +253,9 @@ void Scheduler::reevaluate(Cpu& cpu) {
     }
     cpu.slice_end_ns.store(look_at_ns, std::memory_order_relaxed);
     cpu.program_timer();
+    if (helper == Placement::kNone && cpu.waiting.load(std::memory_order_relaxed) != 0 && platform::cpu_count() > 1) {
+        push_waiting(cpu);
+    }
 }
 
 void Scheduler::take_interrupts(Cpu& cpu) {

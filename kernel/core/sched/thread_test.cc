@@ -351,7 +351,7 @@ TEST(Thread, AMutexOwnerInheritsUrgency) {
             [&] {
                 mutex.lock();
                 locked = true;
-                run_as_user_for(20 * kMs);
+                EXPECT_TRUE(sleep_until(after(20 * kMs), false).has_value());
                 mutex.unlock();
                 schedule_on_trap_return();
             },
@@ -385,10 +385,11 @@ TEST(Thread, UrgencyIsHandedOnAlongAChainOfOwners) {
             [&] {
                 first.lock();
                 locked.fetch_add(1);
-                run_as_user_for(40 * kMs);
+                EXPECT_TRUE(sleep_until(after(40 * kMs), false).has_value());
                 first.unlock();
             },
             {}, one);
+        EXPECT_TRUE(run_as_user_until([&] { return locked == 1; }, kLongNs));
         KernelThread owner_of_second(
             [&] {
                 second.lock();

@@ -8,7 +8,6 @@
 #include "lib/bytes.h"
 #include "lib/heap.h"
 #include "lib/lock_context.h"
-#include "lib/log.h"
 #include "lib/park.h"
 #include "platform/console.h"
 #include "platform/cpu.h"
@@ -160,7 +159,5 @@ LockContext& current_lock_context() {
     static constinit LockContext context;
     return context;
 }
-
-void log_write(std::string_view line) { selftest::print(line); }
 
 }  // namespace kernel

@@ -23,6 +23,7 @@
     X(Graveyard)           \
     X(File)                \
     X(Pipe)                \
+    X(Channel)             \
     X(Terminal)            \
     X(HandleTable)         \
     X(FsContext)           \

@@ -3,14 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <span>
-#include <utility>
 
 #include "core/object/handle_table.h"
 #include "core/object/object.h"
 #include "core/sched/wait_queue.h"
-#include "lib/list.h"
-#include "lib/own.h"
 #include "lib/ref.h"
 #include "lib/result.h"
 #include "lib/vector.h"
@@ -45,8 +41,8 @@ public:
     object::ObjectType type() const override { return object::ObjectType::Channel; }
 
     // Sends to the other end. Blocks while that is full, unless `may_block` is false (WouldBlock). Takes the message over only on success.
-    // Errors: BrokenPipe (the other end is closed), InvalidArgument (priority), Overflow (larger than the limits above or than
-    // this channel's), NoMemory, Interrupted, TimedOut.
+    // Errors: BrokenPipe (the other end is closed), InvalidArgument (priority, or an end of this very channel among the handles,
+    // which would keep itself alive), Overflow (larger than the limits above or than this channel's), NoMemory, Interrupted, TimedOut.
     Result<> write(Message&& message, bool may_block, const sched::WaitOptions& options);
 
     // The next message. Blocks while there is none, unless `may_block` is false (WouldBlock).
@@ -54,18 +50,16 @@ public:
     Result<Message> read(bool may_block, const sched::WaitOptions& options);
 
     bool is_readable() const;  // read() would not block
-    bool is_writable() const;  // write() of a small message would not block
+    bool is_writable() const;  // write() of a message of one byte would not block
     sched::WaitQueue& read_queue();
     sched::WaitQueue& write_queue();
-
-protected:
-    void last_reference_dropped() override;
 
 private:
     friend class kernel::ObjectMaker;
     class Shared;  // both directions, kept by both ends
     Channel(RefPtr<Shared> shared, unsigned side);
     ~Channel() override;
+    Result<> check(const Message& message) const;
 
     RefPtr<Shared> shared_;
     unsigned side_;  // 0 or 1

@@ -12,6 +12,9 @@ endfunction()
 
 kpio_host_tool(check_layers)
 kpio_host_tool(initramfs)
+kpio_host_tool(syscall_table)
+# The table is the kernel's own file.
+target_include_directories(tools_syscall_table PRIVATE ${CMAKE_SOURCE_DIR}/kernel)
 
 # The layers are checked as a part of every build.
 set(checked_patterns "")

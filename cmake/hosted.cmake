@@ -7,6 +7,8 @@ include(cmake/stub.cmake)
 include(cmake/host_tools.cmake)
 add_test(NAME layers COMMAND check_layers ${CMAKE_SOURCE_DIR})
 set_property(TEST layers PROPERTY LABELS layers)
+add_test(NAME docs.syscalls COMMAND ${CMAKE_SOURCE_DIR}/scripts/check-generated docs/linux-syscalls.md $<TARGET_FILE:syscall_table> --markdown)
+set_property(TEST docs.syscalls PROPERTY LABELS docs)
 
 kpio_glob_sources(tool_sources tools/kpio)
 if(tool_sources)

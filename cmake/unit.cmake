@@ -75,7 +75,7 @@ include(cmake/stub.cmake)
 # Tools: the same, without kernel flags. Their own main.cc is left out.
 if(KPIO_CONFIG STREQUAL "unit")
     include(cmake/host_tools.cmake)
-    foreach(tool check_layers initramfs)
+    foreach(tool check_layers initramfs syscall_table)
         kpio_glob_tests(tests tools/${tool})
         kpio_unit_test(tools_${tool}_test SOURCES ${tests} LINK tools_${tool})
     endforeach()

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "main/root_file_system.h"
 
+#include <array>
+
 #include "lib/log.h"
 #include "core/mm/frame_allocator.h"
 #include "platform/boot.h"
 #include "services/linux/mounts.h"
+#include "services/linux/procfs.h"
 #include "services/vfs/fs/devfs/devfs.h"
 #include "services/vfs/fs/hostfs/hostfs.h"
 #include "services/vfs/fs/initramfs/initramfs.h"
+#include "services/vfs/fs/overlay/overlay.h"
 #include "services/vfs/fs/tmpfs/tmpfs.h"
 #include "services/vfs/operations.h"
 
@@ -21,10 +25,12 @@ constexpr std::uint32_t kDirectoryPermissions = 0755;
 // Makes things in the fresh tree with all rights.
 class TreeBuilder {
   public:
-    TreeBuilder(RefPtr<vfs::MountNamespace> mounts, RefPtr<security::Credentials> credentials)
-        : mounts_(std::move(mounts)), credentials_(std::move(credentials)) {}
+    // The budget is what all layers in memory may use together.
+    TreeBuilder(RefPtr<vfs::MountNamespace> mounts, RefPtr<security::Credentials> credentials, RefPtr<vfs::tmpfs::Budget> layer_budget)
+        : mounts_(std::move(mounts)), credentials_(std::move(credentials)), layer_budget_(std::move(layer_budget)) {}
 
     vfs::MountNamespace& mounts() { return *mounts_; }
+    const RefPtr<vfs::tmpfs::Budget>& layer_budget() const { return layer_budget_; }
     // The root changes when something is mounted on it.
     vfs::WalkContext context() {
         root_ = mounts_->root();
@@ -46,6 +52,7 @@ class TreeBuilder {
   private:
     RefPtr<vfs::MountNamespace> mounts_;
     RefPtr<security::Credentials> credentials_;
+    RefPtr<vfs::tmpfs::Budget> layer_budget_;
     vfs::Path root_;
 };
 
@@ -74,11 +81,14 @@ Result<> make_link(TreeBuilder& tree, const Link& link) {
     return {};
 }
 
-Result<RefPtr<vfs::FileSystem>> open_bind(const Bind& bind) {
+Result<RefPtr<vfs::FileSystem>> open_bind(const Bind& bind, RefPtr<vfs::tmpfs::Budget> layer_budget) {
     vfs::hostfs::Options options;
     options.writable = bind.access == BindAccess::ReadWrite;
     options.hide_unreadable = bind.hide_unreadable;
-    return vfs::hostfs::open(bind.host_path, options);
+    RefPtr<vfs::FileSystem> host = TRY(vfs::hostfs::open(bind.host_path, options));
+    if (bind.access != BindAccess::Layered) return host;
+    const std::array lowers{std::move(host)};
+    return vfs::overlay::create(lowers, std::move(layer_budget));
 }
 
 // A file or directory at the bind's path for the mount to cover.
@@ -93,7 +103,7 @@ Result<> make_mountpoint(TreeBuilder& tree, std::string_view path, bool is_direc
 }
 
 Result<> mount_bind(TreeBuilder& tree, const Bind& bind) {
-    RefPtr<vfs::FileSystem> filesystem = TRY(open_bind(bind));
+    RefPtr<vfs::FileSystem> filesystem = TRY(open_bind(bind, tree.layer_budget()));
     TRY(make_mountpoint(tree, bind.guest_path, filesystem->root()->is_directory()));
     const MountFlags flags = bind.access == BindAccess::ReadOnly ? MountFlags::ReadOnly : MountFlags::None;
     const RefPtr<vfs::Mount> mount =
@@ -111,11 +121,18 @@ Result<> mount_binds(TreeBuilder& tree, std::span<const Bind> binds) {
     return {};
 }
 
-Result<> mount_devices(TreeBuilder& tree) {
-    TRY(vfs::devfs::register_memory_devices());
+Result<> mount_at(TreeBuilder& tree, std::string_view path, RefPtr<vfs::FileSystem> filesystem, std::string_view source) {
+    TRY(tree.make_directories(path));
     const RefPtr<vfs::Mount> mount =
-        TRY(tree.mounts().mount(TRY(vfs::devfs::instance()), TRY(tree.at("/dev")), "devtmpfs", MountFlags::NoExecute));
+        TRY(tree.mounts().mount(std::move(filesystem), TRY(tree.at(path)), source, MountFlags::NoExecute | MountFlags::NoSetId));
     return {};
+}
+
+// After the binds: what the kernel makes itself lies over what the host has there.
+Result<> mount_own(TreeBuilder& tree) {
+    TRY(vfs::devfs::register_memory_devices());
+    TRY(mount_at(tree, "/dev", TRY(vfs::devfs::instance()), "devtmpfs"));
+    return mount_at(tree, "/proc", TRY(linux_abi::create_procfs()), "proc");
 }
 
 Result<> unpack_initramfs(vfs::Path& root) {
@@ -136,7 +153,7 @@ Result<RootFileSystem> assemble_root(const BootOptions& options) {
     root_options.permissions = kDirectoryPermissions;
     RootFileSystem result;
     result.mounts = TRY(vfs::MountNamespace::create(TRY(vfs::tmpfs::create(root_options)), "rootfs"));
-    TreeBuilder tree(result.mounts, TRY(security::Credentials::create_root()));
+    TreeBuilder tree(result.mounts, TRY(security::Credentials::create_root()), root_options.budget);
     vfs::Path bottom = result.mounts->root();
     TRY(unpack_initramfs(bottom));
     const bool whole_root = !options.binds.empty() && options.binds.front().guest_path == "/";
@@ -145,7 +162,7 @@ Result<RootFileSystem> assemble_root(const BootOptions& options) {
     for (const Link& link : options.links) TRY(make_link(tree, link));
     for (const std::string_view directory : options.directories) TRY(tree.make_directories(directory));
     TRY(mount_binds(tree, options.binds.subspan(whole_root ? 1 : 0)));
-    TRY(mount_devices(tree));
+    TRY(mount_own(tree));
     linux_abi::set_mount_namespace(result.mounts);
     all_mounts = result.mounts;
     result.root = result.mounts->root();

@@ -58,12 +58,12 @@ inline Image image(std::string_view code) {
 }
 
 // Defines NAME(), the bytes of these instructions; they must not depend on where they are.
-#define MACHINE_CODE(name, ...)                                                                          \
+#define MACHINE_CODE(name, ...)                                                                  \
     asm(".pushsection .rodata\n" #name "_begin:\n" __VA_ARGS__ "\n" #name "_end:\n.popsection"); \
-    extern "C" const char name##_begin[];                                                             \
-    extern "C" const char name##_end[];                                                               \
-    static std::string_view name() {                                                                  \
-        return {name##_begin, static_cast<std::size_t>(name##_end - name##_begin)};                   \
+    extern "C" const char name##_begin[];                                                        \
+    extern "C" const char name##_end[];                                                          \
+    static std::string_view name() {                                                             \
+        return {name##_begin, static_cast<std::size_t>(name##_end - name##_begin)};              \
     }
 
 // mov $60, %eax; mov $status, %edi; syscall

@@ -185,6 +185,10 @@ Arrival StubContext::wait_after_kick() {
         if (arrival != Arrival::TimedOut) {
             return arrival;
         }
+        // Older host kernels leave a receiver asleep when the thread dies.
+        if (thread_->listener.is_gone()) {
+            return Arrival::Gone;
+        }
         const std::uint64_t used = stub_->processor_time_ns() - begin;
         if (waits >= kFewestKickWaits && used >= kKickProcessorNs * cpu_count()) {
             break;

@@ -59,7 +59,7 @@ TEST_F(Space, MemoryComesWithTheFirstTouchInRuns) {
     EXPECT_EQ(value_at(*space, start + 5 * kPageSize), 0);
     EXPECT_EQ(fake_map(*space).maps, 1U);
     const auto pages = space->usage().anonymous_pages;
-    EXPECT_GE(pages, initial_run_pages() / 2);
+    EXPECT_EQ(pages, initial_run_pages());
     EXPECT_EQ(fake_map(*space).translations(), pages);
     put(*space, start + 5 * kPageSize, 7);
     EXPECT_EQ(value_at(*space, start + 5 * kPageSize), 7);

@@ -122,7 +122,7 @@ Result<bool> AddressSpace::back_shared_locked(Region& region, std::uint64_t page
 void AddressSpace::install_run_locked(std::uint64_t first, FrameNumber frames, std::uint64_t pages, Backing& backing) {
     for (std::uint64_t i = 0; i < pages; ++i) {
         Frame& info = frame_info(frames + i);
-        info.kind = FrameKind::Anonymous;
+        info.set_kind(FrameKind::Anonymous);
         info.owner = family_.get();
         info.index = first + i;
         FrameRef before = amap_.install(first + i, FrameRef::adopt(frames + i));

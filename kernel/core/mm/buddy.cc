@@ -8,7 +8,7 @@ namespace kernel::mm {
 
 void Buddy::push(FrameNumber first, unsigned order, bool known_zero) {
     Frame& head = range_->entry(first);
-    head.kind = FrameKind::Free;
+    head.set_kind(FrameKind::Free);
     head.order = static_cast<std::uint8_t>(order);
     head.flags.store(known_zero ? static_cast<std::uint16_t>(FrameFlag::KnownZero) : std::uint16_t{0},
                      std::memory_order_relaxed);
@@ -19,7 +19,7 @@ void Buddy::push(FrameNumber first, unsigned order, bool known_zero) {
 void Buddy::pop(Frame& head) {
     free_[head.order].remove(head);
     listed_ -= std::uint64_t{1} << head.order;
-    head.kind = FrameKind::FreeTail;
+    head.set_kind(FrameKind::FreeTail);
 }
 
 std::optional<Buddy::Block> Buddy::allocate(unsigned order) {
@@ -65,13 +65,13 @@ bool Buddy::can_merge(std::uint64_t block, unsigned order) const {
         return false;
     }
     const Frame& head = range_->entries[block - base];
-    return head.kind == FrameKind::Free && head.order == order;
+    return head.kind() == FrameKind::Free && head.order == order;
 }
 
 void Buddy::free(Block block, unsigned order) {
     std::uint64_t first = frame_value(block.first);
     bool known_zero = block.known_zero;
-    range_->entry(block.first).kind = FrameKind::FreeTail;
+    range_->entry(block.first).set_kind(FrameKind::FreeTail);
     while (order < kMaxFrameOrder) {
         const std::uint64_t buddy = first ^ (std::uint64_t{1} << order);
         if (!can_merge(buddy, order)) {

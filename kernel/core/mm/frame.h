@@ -39,11 +39,16 @@ struct Frame {
     std::atomic<std::uint32_t> references = 0;
     std::atomic<std::uint16_t> flags = 0;
     std::uint8_t order = 0;
-    FrameKind kind = FrameKind::Untouched;
+    // Relaxed: the allocator looks at neighbours that others own, to see whether they are free, which only it makes
+    // them.
+    std::atomic<FrameKind> kind_ = FrameKind::Untouched;
     void* owner = nullptr;
     std::uint64_t index = 0;
     std::uint32_t next = 0;  // table slots; 0 ends a list
     std::uint32_t previous = 0;
+
+    FrameKind kind() const { return kind_.load(std::memory_order_relaxed); }
+    void set_kind(FrameKind kind) { kind_.store(kind, std::memory_order_relaxed); }
 
     bool has(FrameFlag flag) const {
         return (flags.load(std::memory_order_acquire) & static_cast<std::uint16_t>(flag)) != 0;

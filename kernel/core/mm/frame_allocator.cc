@@ -125,7 +125,7 @@ std::optional<Buddy::Block> take_single(FrameZone zone) {
 void return_single(FrameNumber frame) {
     const FrameZone zone = frame_range_of(frame).zone == FrameZone::Kernel ? FrameZone::Kernel : FrameZone::User;
     Frame& info = frame_info(frame);
-    info.kind = FrameKind::FreeTail;
+    info.set_kind(FrameKind::FreeTail);
     set_known_zero(info, false);
     cache_for(platform::this_cpu().index, zone).with([&](FrameCache& cache) {
         if (cache.count == kCacheFrames) {
@@ -170,7 +170,7 @@ Result<FrameNumber> allocate_frames(unsigned order, FrameZone zone, Zeroing zero
         return Error::NoMemory;
     }
     Frame& head = frame_info(block->first);
-    head.kind = FrameKind::Allocated;
+    head.set_kind(FrameKind::Allocated);
     head.order = static_cast<std::uint8_t>(order);
     head.owner = nullptr;
     head.index = 0;
@@ -196,7 +196,7 @@ void free_frames(FrameNumber first, unsigned order) {
 void split_frames(FrameNumber first, unsigned order) {
     for (std::uint64_t i = 0; i < std::uint64_t{1} << order; ++i) {
         Frame& frame = frame_info(first + i);
-        frame.kind = FrameKind::Allocated;
+        frame.set_kind(FrameKind::Allocated);
         frame.order = 0;
         frame.owner = nullptr;
         frame.index = 0;

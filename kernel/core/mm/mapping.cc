@@ -63,11 +63,14 @@ Result<VirtAddr> AddressSpace::choose_address_locked(const MapRequest& request, 
         return wish;
     }
     const VirtAddr top = request.below_4gib ? kLow32Limit : mapping_top_;
-    if (const auto found = regions_->find_gap(bytes, platform::kUserMin, top)) {
+    // Memory that will be touched in runs begins with one.
+    const std::uint64_t run_bytes = kFaultRunPages * kPageSize;
+    const std::uint64_t alignment = !request.object && bytes >= run_bytes ? run_bytes : kPageSize;
+    if (const auto found = regions_->find_gap(bytes, alignment, platform::kUserMin, top)) {
         return *found;
     }
     if (!request.below_4gib) {
-        if (const auto found = regions_->find_gap(bytes, mapping_top_, platform::kUserMax)) {
+        if (const auto found = regions_->find_gap(bytes, kPageSize, mapping_top_, platform::kUserMax)) {
             return *found;
         }
     }

@@ -147,7 +147,7 @@ Result<> MemoryObject::insert_page(std::uint64_t page, FrameNumber number, bool 
     return pages_->pages.with([&](ObjectPages::Pages& pages) -> Result<> {
         Frame& frame = frame_info(number);
         TRY(pages.frames.insert(page, &frame));
-        frame.kind = FrameKind::Cached;
+        frame.set_kind(FrameKind::Cached);
         frame.owner = static_cast<MemoryObject*>(this);
         frame.index = page;
         if (busy) {

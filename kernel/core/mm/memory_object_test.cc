@@ -52,9 +52,10 @@ public:
         }
         const std::size_t offset = first_page * kPageSize;
         contents.resize(std::max(contents.size(), offset + bytes));
-        for (std::size_t i = 0; i < frames.size(); ++i) {
-            std::memcpy(contents.data() + offset + i * kPageSize, frame_bytes(frames[i]).data(),
-                        std::min(kPageSize, bytes - i * kPageSize));
+        // Users may write to the pages at the same time.
+        for (std::size_t i = 0; i < bytes; ++i) {
+            auto* const byte = reinterpret_cast<unsigned char*>(frame_bytes(frames[i / kPageSize]).data());
+            contents[offset + i] = std::byte{__atomic_load_n(byte + i % kPageSize, __ATOMIC_RELAXED)};
         }
         return {};
     }

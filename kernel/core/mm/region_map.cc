@@ -53,6 +53,7 @@ bool RegionMap::merge_with_next(Region& region, Displaced& displaced) {
 
 struct RegionMap::GapSearch {
     std::uint64_t bytes;
+    std::uint64_t alignment;
     std::uint64_t low;
     std::uint64_t high;
 
@@ -62,7 +63,8 @@ struct RegionMap::GapSearch {
         if (to < from || to - from < bytes) {
             return std::nullopt;
         }
-        return VirtAddr{to - bytes};
+        const std::uint64_t start = align_down(to - bytes, alignment);
+        return start < from ? std::nullopt : std::optional(VirtAddr{start});
     }
 };
 
@@ -84,8 +86,9 @@ std::optional<VirtAddr> RegionMap::find_gap_below(const Region* top, std::uint64
     return find_gap_below(tree_.left(*top), previous_end, top->start.value, search);
 }
 
-std::optional<VirtAddr> RegionMap::find_gap(std::uint64_t bytes, VirtAddr low, VirtAddr high) const {
-    return find_gap_below(tree_.root(), 0, UINT64_MAX, {bytes, low.value, high.value});
+std::optional<VirtAddr> RegionMap::find_gap(std::uint64_t bytes, std::uint64_t alignment, VirtAddr low,
+                                            VirtAddr high) const {
+    return find_gap_below(tree_.root(), 0, UINT64_MAX, {bytes, alignment, low.value, high.value});
 }
 
 }  // namespace kernel::mm

@@ -146,8 +146,9 @@ public:
     // Joins the region with the one behind it if they could have been mapped as one; that one is displaced then.
     bool merge_with_next(Region& region, Displaced& displaced);
 
-    // The highest address in [low, high) with so many free bytes. All are page-aligned.
-    std::optional<VirtAddr> find_gap(std::uint64_t bytes, VirtAddr low, VirtAddr high) const;
+    // The highest address in [low, high) that is a multiple of `alignment` and has so many free bytes. All are
+    // page-aligned.
+    std::optional<VirtAddr> find_gap(std::uint64_t bytes, std::uint64_t alignment, VirtAddr low, VirtAddr high) const;
 
     template <class F>
     void drain(F&& f) {

@@ -39,7 +39,7 @@ Result<> AddressSpace::prepare_move_locked(Range from, VirtAddr to) {
         }
         FrameRef copy = TRY(allocate_user_frame(Zeroing::None));
         copy_bytes(copy.bytes(), frame_bytes(found->frame));
-        copy.info().kind = FrameKind::Anonymous;
+        copy.info().set_kind(FrameKind::Anonymous);
         copy.info().owner = family_.get();
         copy.info().index = *page;
         const VirtAddr address{*page << kPageShift};

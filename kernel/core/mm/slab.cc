@@ -86,7 +86,7 @@ public:
         const std::uint64_t block_frames = std::uint64_t{1} << order_of_class(index);
         const FrameNumber first{align_down(frame_value(platform::frame_of_pointer(object)), block_frames)};
         Frame& head = frame_info(first);
-        KASSERT(head.kind == FrameKind::Slab && head.owner == this);
+        KASSERT(head.kind() == FrameKind::Slab && head.owner == this);
         auto state = std::bit_cast<SlabState>(head.index);
         KASSERT(state.in_use != 0);
         if (state.in_use == capacity(index)) {
@@ -141,7 +141,7 @@ private:
         const FrameNumber first =
             TRY(allocate_frames(order_of_class(index), platform::FrameZone::Kernel, Zeroing::None));
         Frame& head = frame_info(first);
-        head.kind = FrameKind::Slab;
+        head.set_kind(FrameKind::Slab);
         head.owner = this;
         head.index = std::bit_cast<std::uint64_t>(SlabState{});
         partial_.push_front(frame_slot(first));

@@ -116,8 +116,8 @@ TEST(locks_and_condition_variables) {
             while (true) {
                 std::unique_lock lock(mutex);
                 filled.wait(lock, [&] { return !queue.empty(); });
-                const int item = queue.back();
-                queue.pop_back();
+                const int item = queue.front();
+                queue.erase(queue.begin());
                 emptied.notify_one();
                 if (item < 0) {
                     return;

@@ -273,6 +273,8 @@ void console_set_raw(bool raw) {
     hosted::raw_wanted.store(raw);
     if (raw) {
         hosted::apply_raw_mode();
+        // Whoever handles a terminal waits for the interrupt; it need not ask first.
+        static_cast<void>(hosted::watch_for_input());
     } else {
         hosted::restore_terminal();
     }

@@ -30,7 +30,9 @@ Program::~Program() {
     give_back_frame(stack_frame_);
 }
 
-std::span<std::byte> Program::data() const { return {frame_pointer(data_frame_), kPageSize}; }
+std::span<std::byte> Program::data() const {
+    return {frame_pointer(data_frame_), kPageSize};
+}
 
 Trap Program::run() {
     Trap trap = context_->enter_user();

@@ -27,14 +27,14 @@ unsigned failure_count();
 #define CHECK(condition) \
     (static_cast<bool>(condition) ? static_cast<void>(0) : ::selftest::note_failure(#condition, __FILE__, __LINE__))
 
-#define CHECK_EQUAL(left, right)                                                                    \
-    do {                                                                                            \
-        const auto check_left = static_cast<std::uint64_t>(left);                                   \
-        const auto check_right = static_cast<std::uint64_t>(right);                                 \
-        if (check_left != check_right) {                                                            \
-            ::selftest::say("    {:#x} is not {:#x}\n", check_left, check_right);                   \
-            ::selftest::note_failure(#left " == " #right, __FILE__, __LINE__);                      \
-        }                                                                                           \
+#define CHECK_EQUAL(left, right)                                                  \
+    do {                                                                          \
+        const auto check_left = static_cast<std::uint64_t>(left);                 \
+        const auto check_right = static_cast<std::uint64_t>(right);               \
+        if (check_left != check_right) {                                          \
+            ::selftest::say("    {:#x} is not {:#x}\n", check_left, check_right); \
+            ::selftest::note_failure(#left " == " #right, __FILE__, __LINE__);    \
+        }                                                                         \
     } while (false)
 
 // Of support.cc: the memory below the platform.
@@ -52,7 +52,7 @@ inline constexpr kernel::VirtAddr kStack{0x700000};
 inline constexpr kernel::VirtAddr kStackTop{0x701000};
 
 class Program {
-  public:
+public:
     // Copies the instructions between two labels of user_code.S.
     Program(const std::byte* begin, const std::byte* end);
     ~Program();
@@ -67,7 +67,7 @@ class Program {
     // Runs until something other than a stray interrupt happens.
     kernel::platform::Trap run();
 
-  private:
+private:
     kernel::FrameNumber code_frame_;
     kernel::FrameNumber data_frame_;
     kernel::FrameNumber stack_frame_;
@@ -76,7 +76,7 @@ class Program {
 };
 
 // Declares the labels of a piece of user code: USER_CODE(foo) stands for user_foo_begin, user_foo_end.
-#define DECLARE_USER_CODE(name)                  \
+#define DECLARE_USER_CODE(name)                       \
     extern "C" const std::byte user_##name##_begin[]; \
     extern "C" const std::byte user_##name##_end[]
 #define USER_CODE(name) user_##name##_begin, user_##name##_end

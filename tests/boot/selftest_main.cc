@@ -32,7 +32,9 @@ constexpr Test kTests[] = {
     {"entropy", test_entropy},
 };
 
-bool wants(std::string_view word) { return kernel::platform::boot_command_line().find(word) != std::string_view::npos; }
+bool wants(std::string_view word) {
+    return kernel::platform::boot_command_line().find(word) != std::string_view::npos;
+}
 
 unsigned run_all() {
     for (const Test& test : kTests) {
@@ -50,7 +52,7 @@ unsigned run_all() {
 }
 
 [[gnu::noinline]] std::uint64_t overflow_stack(std::uint64_t depth) {
-    volatile std::byte block[1024];
+    volatile std::byte block[1024] = {};
     block[depth % sizeof block] = std::byte{1};
     if (depth == UINT64_MAX) {
         return 0;
@@ -60,6 +62,7 @@ unsigned run_all() {
 
 void write_to(std::uint64_t address) {
     // SAFETY: none: the write must fault.
+    // NOLINTNEXTLINE(clang-analyzer-core.FixedAddressDereference)
     *reinterpret_cast<volatile std::uint64_t*>(address) = 1;
 }
 
@@ -90,7 +93,9 @@ void note_failure(const char* what, const char* file, int line) {
     say("    {}:{}: {}\n", file, line, what);
 }
 
-unsigned failure_count() { return failures; }
+unsigned failure_count() {
+    return failures;
+}
 
 }  // namespace selftest
 

@@ -85,11 +85,21 @@ std::size_t block_bytes(std::size_t bytes, std::size_t align) {
 
 }  // namespace
 
-std::size_t frames_in_use() { return pool.used; }
-std::size_t free_frames() { return pool.left + pool.free_count; }
-void fail_allocations_after(std::size_t count) { pool.until_failure = count; }
-FrameNumber take_frame() { return MUST(allocate()); }
-void give_back_frame(FrameNumber frame) { release(frame); }
+std::size_t frames_in_use() {
+    return pool.used;
+}
+std::size_t free_frames() {
+    return pool.left + pool.free_count;
+}
+void fail_allocations_after(std::size_t count) {
+    pool.until_failure = count;
+}
+FrameNumber take_frame() {
+    return MUST(allocate());
+}
+void give_back_frame(FrameNumber frame) {
+    release(frame);
+}
 
 FrameNumber take_large_run() {
     constexpr std::uint64_t kFrames = 512;
@@ -119,8 +129,12 @@ void print(std::string_view text) {
 namespace kernel {
 
 namespace platform {
-Result<FrameNumber> allocate_table_frame() { return selftest::allocate(); }
-void free_table_frame(FrameNumber frame) { selftest::release(frame); }
+Result<FrameNumber> allocate_table_frame() {
+    return selftest::allocate();
+}
+void free_table_frame(FrameNumber frame) {
+    selftest::release(frame);
+}
 }  // namespace platform
 
 Result<void*> heap_allocate(std::size_t bytes, std::size_t align) {

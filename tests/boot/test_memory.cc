@@ -39,6 +39,9 @@ void check_boot_array() {
     }
     auto* const array = static_cast<std::byte*>(reserve_boot_array(kBytes));
     CHECK(array != nullptr);
+    if (array == nullptr) {
+        return;
+    }
     std::uint64_t after = 0;
     for (const FrameRange& range : frame_ranges()) {
         after += range.count;

@@ -134,10 +134,10 @@ void check_replacing_state() {
         CHECK(!result && result.error() == Error::InvalidArgument);
         write_unaligned(state, offset, old);
     };
-    refuse(24, 0x8000'0000);               // MXCSR
-    refuse(512, std::uint64_t{1} << 62);   // a feature that is not there
-    refuse(520, std::uint64_t{1} << 63);   // compacted format
-    refuse(536, 1);                        // reserved
+    refuse(24, 0x8000'0000);              // MXCSR
+    refuse(512, std::uint64_t{1} << 62);  // a feature that is not there
+    refuse(520, std::uint64_t{1} << 63);  // compacted format
+    refuse(536, 1);                       // reserved
     CHECK(!a.context().set_xstate(state.first(100)));
     CHECK(a.run().kind == TrapKind::Syscall);
     CHECK_EQUAL(word(a, 0x200), 0xdddd'0004);

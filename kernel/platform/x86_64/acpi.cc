@@ -43,12 +43,12 @@ Table find_table(std::string_view signature) {
         return {};
     }
     const bool extended = read_unaligned<std::uint8_t>(root, 15) >= 2;
-    const Table list = table_at_physical(extended ? read_unaligned<std::uint64_t>(root, 24)
-                                                  : read_unaligned<std::uint32_t>(root, 16));
+    const Table list =
+        table_at_physical(extended ? read_unaligned<std::uint64_t>(root, 24) : read_unaligned<std::uint32_t>(root, 16));
     const std::size_t entry_bytes = extended ? 8 : 4;
     for (std::size_t offset = kHeaderBytes; offset + entry_bytes <= list.size(); offset += entry_bytes) {
-        const std::uint64_t physical = extended ? read_unaligned<std::uint64_t>(list, offset)
-                                                : read_unaligned<std::uint32_t>(list, offset);
+        const std::uint64_t physical =
+            extended ? read_unaligned<std::uint64_t>(list, offset) : read_unaligned<std::uint32_t>(list, offset);
         const Table table = table_at_physical(physical);
         if (!table.empty() && as_text(table.first(4)) == signature) {
             return table;
@@ -57,8 +57,8 @@ Table find_table(std::string_view signature) {
     return {};
 }
 
-// The value for SLP_TYP of S5: the first element of the package \_S5_ in the DSDT (7.4.2.6, AML: 20.2). Looks for the name
-// instead of interpreting AML, and accepts the two ways in which a small constant is encoded.
+// The value for SLP_TYP of S5: the first element of the package \_S5_ in the DSDT (7.4.2.6, AML: 20.2). Looks for the
+// name instead of interpreting AML, and accepts the two ways in which a small constant is encoded.
 std::optional<std::uint8_t> sleep_type_of_s5(Table fixed) {
     const Table dsdt = fixed.size() < 44 ? Table{} : table_at_physical(read_unaligned<std::uint32_t>(fixed, 40));
     const std::size_t position = as_text(dsdt).find("_S5_\x12");  // followed by PackageOp

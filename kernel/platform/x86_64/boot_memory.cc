@@ -155,9 +155,13 @@ void read_start_info(std::uint64_t physical) {
     std::ranges::sort(std::span(ranges).first(range_count), {}, &FrameRange::count);
 }
 
-std::span<const PhysicalRange> memory_map() { return {map_entries.data(), map_count}; }
+std::span<const PhysicalRange> memory_map() {
+    return {map_entries.data(), map_count};
+}
 
-std::uint64_t acpi_root_pointer() { return root_pointer; }
+std::uint64_t acpi_root_pointer() {
+    return root_pointer;
+}
 
 std::uint64_t take_boot_pages(std::uint64_t pages) {
     FrameRange& last = ranges[range_count - 1];
@@ -185,16 +189,24 @@ std::span<const std::byte> initramfs() {
     return {direct_map_pointer(initramfs_range.begin), initramfs_range.end - initramfs_range.begin};
 }
 
-std::string_view boot_command_line() { return {x86::command_line_text.data(), x86::command_line_size}; }
+std::string_view boot_command_line() {
+    return {x86::command_line_text.data(), x86::command_line_size};
+}
 
-std::span<const FrameRange> frame_ranges() { return {x86::ranges.data(), x86::range_count}; }
+std::span<const FrameRange> frame_ranges() {
+    return {x86::ranges.data(), x86::range_count};
+}
 
-std::byte* frame_pointer(FrameNumber frame) { return x86::direct_map_pointer(frame_to_physical(frame)); }
+std::byte* frame_pointer(FrameNumber frame) {
+    return x86::direct_map_pointer(frame_to_physical(frame));
+}
 
 FrameNumber frame_of_pointer(const void* pointer) {
     return physical_to_frame(x86::address_value(pointer) - x86::kDirectMapBase);
 }
 
-bool discard_frames(FrameNumber, std::uint64_t) { return false; }
+bool discard_frames(FrameNumber, std::uint64_t) {
+    return false;
+}
 
 }  // namespace kernel::platform

@@ -20,9 +20,9 @@ void read_start_info(std::uint64_t physical);
 // Everything in the loader's memory map that is memory rather than devices, as the loader gave it.
 std::span<const PhysicalRange> memory_map();
 
-// Takes page-aligned memory for ever from the end of the last and largest range that frame_ranges() shows, which shrinks;
-// 0 when it has too little. Not zeroed. Whoever walks the ranges and reserves memory meanwhile sees the rest of the last
-// range when he comes to it.
+// Takes page-aligned memory for ever from the end of the last and largest range that frame_ranges() shows, which
+// shrinks; 0 when it has too little. Not zeroed. Whoever walks the ranges and reserves memory meanwhile sees the rest
+// of the last range when he comes to it.
 std::uint64_t take_boot_pages(std::uint64_t pages);
 // Only before anybody looks at frame_ranges(): from any range below the physical address.
 std::uint64_t take_boot_pages_below(std::uint64_t limit, std::uint64_t pages);

@@ -15,8 +15,8 @@ namespace {
 
 constexpr std::uint64_t kPitHz = 1'193'182;  // Intel 8254 on every PC
 constexpr std::uint32_t kPitPeriod = 65536;
-constexpr std::uint64_t kPitTicksWanted = 1200;             // 1 ms
-constexpr std::uint64_t kMaxWaitCycles = 200'000'000;       // a PIT that does not count for so long is not there
+constexpr std::uint64_t kPitTicksWanted = 1200;               // 1 ms
+constexpr std::uint64_t kMaxWaitCycles = 200'000'000;         // a PIT that does not count for so long is not there
 constexpr std::uint64_t kApicHzUnderHypervisor = 62'500'000;  // QEMU, KVM: 1 GHz; we divide by 16
 constexpr std::uint64_t kApicTicksWanted = 62'500;
 
@@ -38,7 +38,9 @@ void start_pit() {
     out8(0x42, 0);
 }
 
-void latch_pit() { out8(0x43, 0x80); }  // holds channel 2's count for reading
+void latch_pit() {
+    out8(0x43, 0x80);
+}  // holds channel 2's count for reading
 
 std::uint32_t read_latched_pit() {
     const std::uint32_t low = in8(0x42);
@@ -67,7 +69,9 @@ Moment read_clocks(bool with_pit) {
     return best;
 }
 
-std::uint64_t pit_ticks_between(const Moment& from, const Moment& to) { return (from.pit - to.pit) % kPitPeriod; }
+std::uint64_t pit_ticks_between(const Moment& from, const Moment& to) {
+    return (from.pit - to.pit) % kPitPeriod;
+}
 
 // CPUID 15H: SDM vol. 2A.
 std::uint64_t tsc_hz_from_cpuid() {
@@ -85,7 +89,7 @@ struct alignas(64) KvmTimeInfo {
     std::uint64_t tsc_timestamp;
     std::uint64_t system_time;
     std::uint32_t tsc_to_ns_multiplier;
-    std::int8_t tsc_shift;
+    std::uint8_t tsc_shift;  // signed: from 128 on, shifts to the right by 256 less this
     std::uint8_t flags;
     std::uint8_t padding2[2];
 };
@@ -98,14 +102,14 @@ std::uint64_t tsc_hz_from_kvm() {
     }
     write_msr(kMsrSystemTime, image_physical(&kvm_time) | 1);
     const std::uint64_t multiplier = kvm_time.tsc_to_ns_multiplier;
-    const int shift = kvm_time.tsc_shift;
+    const unsigned shift = kvm_time.tsc_shift;
     write_msr(kMsrSystemTime, 0);
     if (multiplier == 0) {
         return 0;
     }
     // ns = (tsc << shift) * multiplier >> 32
     const std::uint64_t khz = (std::uint64_t{1'000'000} << 32) / multiplier;
-    return (shift < 0 ? khz << -shift : khz >> shift) * 1000;
+    return (shift >= 128 ? khz << (256 - shift) : khz >> shift) * 1000;
 }
 
 std::uint64_t tsc_hz_from_hypervisor() {

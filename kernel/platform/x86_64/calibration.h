@@ -16,8 +16,8 @@ void begin_calibration();
 // Waits until about 1 ms has been measured, if anything has to be.
 Frequencies end_calibration();
 
-// A better measurement of the TSC against the start of calibration; nullopt when there is no reference or `tsc_hz`, what
-// is known, is too vague for the time that has passed.
+// A better measurement of the TSC against the start of calibration; nullopt when there is no reference or `tsc_hz`,
+// what is known, is too vague for the time that has passed.
 std::optional<std::uint64_t> refine_tsc_frequency(std::uint64_t tsc_hz);
 
 }  // namespace kernel::platform::x86

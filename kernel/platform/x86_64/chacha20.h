@@ -23,7 +23,7 @@ constexpr void chacha_quarter_round(ChaChaWords& x, std::size_t a, std::size_t b
 
 constexpr ChaChaWords chacha20_block(const std::array<std::uint32_t, 8>& key, std::uint32_t counter,
                                      const std::array<std::uint32_t, 3>& nonce) {
-    const ChaChaWords initial = {0x61707865, 0x3320646e, 0x79622d32, 0x6b206574, key[0], key[1],   key[2],   key[3],
+    const ChaChaWords initial = {0x61707865, 0x3320646e, 0x79622d32, 0x6b206574, key[0],  key[1],   key[2],   key[3],
                                  key[4],     key[5],     key[6],     key[7],     counter, nonce[0], nonce[1], nonce[2]};
     ChaChaWords x = initial;
     for (int round = 0; round < 10; ++round) {

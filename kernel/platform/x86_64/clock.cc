@@ -110,15 +110,21 @@ void handle_timer_interrupt(CpuData& cpu) {
     arm(cpu, now_ns);
 }
 
-std::uint64_t tsc_frequency_hz() { return tsc_hz; }
+std::uint64_t tsc_frequency_hz() {
+    return tsc_hz;
+}
 
 }  // namespace kernel::platform::x86
 
 namespace kernel::platform {
 
-std::uint64_t monotonic_ns() { return x86::line.load(std::memory_order_acquire)->ns_at(x86::read_tsc()); }
+std::uint64_t monotonic_ns() {
+    return x86::line.load(std::memory_order_acquire)->ns_at(x86::read_tsc());
+}
 
-std::uint64_t realtime_ns() { return x86::realtime_at_boot_ns + monotonic_ns(); }
+std::uint64_t realtime_ns() {
+    return x86::realtime_at_boot_ns + monotonic_ns();
+}
 
 void set_timer(std::uint64_t deadline_ns) {
     x86::CpuData& cpu = x86::cpu_data();

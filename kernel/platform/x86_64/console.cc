@@ -25,9 +25,13 @@ Result<std::size_t> console_read(std::span<std::byte> bytes) {
     return count;
 }
 
-ConsoleKind console_kind() { return {true, true, true}; }
+ConsoleKind console_kind() {
+    return {true, true, true};
+}
 
-std::optional<ConsoleSize> console_size() { return std::nullopt; }
+std::optional<ConsoleSize> console_size() {
+    return std::nullopt;
+}
 
 void console_set_raw(bool) {}
 

@@ -26,8 +26,8 @@ std::uint64_t entry_address(void (*entry)()) {
     return reinterpret_cast<std::uint64_t>(entry);
 }
 
-// SYSCALL and SYSRET take selectors from STAR: kernel code and stack from bits 47:32, user stack and code from 63:48 plus 8
-// and 16 (AMD APM vol. 2, 6.1.1). All flags that a user may set are cleared on the way in.
+// SYSCALL and SYSRET take selectors from STAR: kernel code and stack from bits 47:32, user stack and code from 63:48
+// plus 8 and 16 (AMD APM vol. 2, 6.1.1). All flags that a user may set are cleared on the way in.
 void enable_system_calls() {
     constexpr std::uint64_t kUserBase = KPIO_SELECTOR_USER_DATA - 8;
     static_assert(kUserBase + 16 == KPIO_SELECTOR_USER_CODE);
@@ -74,11 +74,17 @@ void handle_interrupt(unsigned vector) {
 
 namespace kernel::platform {
 
-unsigned cpu_count() { return 1; }
+unsigned cpu_count() {
+    return 1;
+}
 
-CpuLocal& this_cpu() { return x86::cpu_data().local; }
+CpuLocal& this_cpu() {
+    return x86::cpu_data().local;
+}
 
-Result<> start_secondary_cpus(CpuEntry) { return {}; }
+Result<> start_secondary_cpus(CpuEntry) {
+    return {};
+}
 
 void send_ipi(unsigned cpu_index) {
     if (cpu_index == this_cpu().index) {
@@ -86,17 +92,21 @@ void send_ipi(unsigned cpu_index) {
     }
 }
 
-Interrupts take_interrupts() { return static_cast<Interrupts>(std::exchange(x86::cpu_data().pending, 0)); }
+Interrupts take_interrupts() {
+    return static_cast<Interrupts>(std::exchange(x86::cpu_data().pending, 0));
+}
 
 void idle_until_interrupt() {
     const volatile std::uint32_t& pending = x86::cpu_data().pending;
     while (pending == 0) {
-        // SAFETY: STI takes effect after the next instruction, so that no interrupt slips in before HLT. Handlers use the
-        // current stack and keep all registers.
+        // SAFETY: STI takes effect after the next instruction, so that no interrupt slips in before HLT. Handlers use
+        // the current stack and keep all registers.
         asm volatile("sti; hlt; cli" : : : "memory");
     }
 }
 
-void spin_pause() { __builtin_ia32_pause(); }
+void spin_pause() {
+    __builtin_ia32_pause();
+}
 
 }  // namespace kernel::platform

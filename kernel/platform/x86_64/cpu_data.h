@@ -54,13 +54,15 @@ static_assert(offsetof(Registers, rip) == KPIO_REG_RIP && offsetof(Registers, rs
 // The CPU that executes the caller.
 inline CpuData& cpu_data() {
     CpuData* self;
-    // SAFETY: while kernel code runs, GS points to this CPU's CpuData, whose first word is its own address. volatile: after
-    // a switch the same code may run on another CPU.
+    // SAFETY: while kernel code runs, GS points to this CPU's CpuData, whose first word is its own address. volatile:
+    // after a switch the same code may run on another CPU.
     asm volatile("movq %%gs:0, %0" : "=r"(self));
     return *self;
 }
 
-inline void raise_interrupt(CpuData& cpu, Interrupts cause) { cpu.pending |= static_cast<std::uint32_t>(cause); }
+inline void raise_interrupt(CpuData& cpu, Interrupts cause) {
+    cpu.pending |= static_cast<std::uint32_t>(cause);
+}
 
 // The boot CPU's data, as this_cpu(): points GS to it, loads its descriptor tables, sets up system calls.
 void initialise_boot_cpu();

@@ -8,11 +8,15 @@ namespace {
 
 constinit CpuFeatures features;
 
-constexpr bool bit(std::uint32_t value, unsigned index) { return (value >> index & 1) != 0; }
+constexpr bool bit(std::uint32_t value, unsigned index) {
+    return (value >> index & 1) != 0;
+}
 
 }  // namespace
 
-const CpuFeatures& cpu_features() { return features; }
+const CpuFeatures& cpu_features() {
+    return features;
+}
 
 void detect_cpu_features() {
     const std::uint32_t max_leaf = cpuid(0).eax;

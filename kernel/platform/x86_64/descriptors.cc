@@ -6,7 +6,7 @@
 #include "platform/x86_64/vectors.h"
 
 extern "C" {
-extern const std::byte x86_trap_stubs[];
+void x86_trap_stubs();  // the first of 256, one after the other
 extern std::byte kpio_fatal_stacks[];
 }
 
@@ -38,6 +38,11 @@ struct [[gnu::packed]] TablePointer {
 
 alignas(4096) constinit std::array<Gate, 256> interrupt_table{};
 
+std::uint64_t address_of(void (*code)()) {
+    // SAFETY: the CPU wants addresses as numbers.
+    return reinterpret_cast<std::uint64_t>(code);
+}
+
 std::uint64_t address_of(const volatile void* object) {
     // SAFETY: the CPU wants addresses as numbers.
     return reinterpret_cast<std::uint64_t>(object);
@@ -45,18 +50,24 @@ std::uint64_t address_of(const volatile void* object) {
 
 unsigned fatal_stack_of(unsigned vector) {
     switch (vector) {
-        case kVectorDebug: return 1;
-        case kVectorNmi: return 2;
-        case kVectorDoubleFault: return 3;
-        case kVectorMachineCheck: return 4;
-        default: return 0;
+        case kVectorDebug:
+            return 1;
+        case kVectorNmi:
+            return 2;
+        case kVectorDoubleFault:
+            return 3;
+        case kVectorMachineCheck:
+            return 4;
+        default:
+            return 0;
     }
 }
 
 void fill_interrupt_table() {
     for (unsigned vector = 0; vector < interrupt_table.size(); ++vector) {
-        const std::uint64_t stub = address_of(x86_trap_stubs + vector * kStubBytes);
-        const bool user_may = vector == kVectorBreakpoint || vector == kVectorOverflow || vector == kVectorLegacySyscall;
+        const std::uint64_t stub = address_of(x86_trap_stubs) + vector * kStubBytes;
+        const bool user_may =
+            vector == kVectorBreakpoint || vector == kVectorOverflow || vector == kVectorLegacySyscall;
         interrupt_table[vector] = {
             .offset_low = static_cast<std::uint16_t>(stub),
             .selector = KPIO_SELECTOR_KERNEL_CODE,
@@ -105,8 +116,8 @@ void load_descriptor_tables(CpuData& cpu) {
     fill_task_state(cpu);
     const TablePointer gdt{sizeof cpu.descriptors.gdt - 1, address_of(&cpu.descriptors.gdt)};
     const TablePointer idt{sizeof interrupt_table - 1, address_of(&interrupt_table)};
-    // SAFETY: the tables live as long as the CPU runs. CS keeps its selector, which means the same in the new table; the
-    // data segments are null, which is valid in 64-bit mode; there is no LDT.
+    // SAFETY: the tables live as long as the CPU runs. CS keeps its selector, which means the same in the new table;
+    // the data segments are null, which is valid in 64-bit mode; there is no LDT.
     asm volatile(
         "lgdt %0\n\t"
         "lidt %1\n\t"

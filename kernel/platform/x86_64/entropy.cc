@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// A ChaCha20 generator with fast key erasure: each request takes a fresh key from the stream first, so that what was handed
-// out cannot be computed from the state that is left. Inputs are mixed by a chain of ChaCha20 blocks keyed with the state so
-// far, the input as counter and nonce; each block replaces the key.
+// A ChaCha20 generator with fast key erasure: each request takes a fresh key from the stream first, so that what was
+// handed out cannot be computed from the state that is left. Inputs are mixed by a chain of ChaCha20 blocks keyed with
+// the state so far, the input as counter and nonce; each block replaces the key.
 #include "platform/entropy.h"
 
 #include <algorithm>
@@ -22,9 +22,10 @@ namespace {
 using Key = std::array<std::uint32_t, 8>;
 
 class Generator {
-  public:
+public:
     void mix(std::uint64_t input) {
-        take_key(chacha20_block(key_, static_cast<std::uint32_t>(input), {static_cast<std::uint32_t>(input >> 32), 1, 0}));
+        take_key(
+            chacha20_block(key_, static_cast<std::uint32_t>(input), {static_cast<std::uint32_t>(input >> 32), 1, 0}));
     }
     void fill(std::span<std::byte> bytes) {
         const Key stream_key = key_;
@@ -37,7 +38,7 @@ class Generator {
         }
     }
 
-  private:
+private:
     static constexpr std::array<std::uint32_t, 3> kStream = {0, 2, 0};
 
     void take_key(const ChaChaWords& block) { std::copy_n(block.begin(), key_.size(), key_.begin()); }
@@ -49,17 +50,10 @@ constinit SpinGuarded<Generator, Rank::Platform> generator;
 
 // Each fails now and then; the SDM advises ten tries (vol. 1, 7.3.17).
 std::optional<std::uint64_t> hardware_random() {
+    const CpuFeatures& features = cpu_features();
     for (int i = 0; i < 10; ++i) {
         std::uint64_t value = 0;
-        bool valid = false;
-        if (cpu_features().rdseed) {
-            // SAFETY: the CPU has the instruction.
-            asm volatile("rdseed %0" : "=r"(value), "=@ccc"(valid) : : );
-        } else if (cpu_features().rdrand) {
-            // SAFETY: as above.
-            asm volatile("rdrand %0" : "=r"(value), "=@ccc"(valid) : : );
-        }
-        if (valid) {
+        if ((features.rdseed && read_random_seed(value)) || (features.rdrand && read_random(value))) {
             return value;
         }
     }

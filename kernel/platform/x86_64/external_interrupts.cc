@@ -24,7 +24,7 @@ constexpr std::uint32_t kMasked = 1u << 16;
 constexpr std::uint32_t kSerialPin = 4;
 
 class IoApic {
-  public:
+public:
     explicit IoApic(std::uint64_t physical) : registers_(map_device(physical)) {}
 
     std::uint32_t read(std::uint32_t index) {
@@ -41,7 +41,7 @@ class IoApic {
         write(kRedirection + 2 * pin, vector);
     }
 
-  private:
+private:
     volatile std::uint32_t& at(std::uint32_t offset) {
         // SAFETY: the mapped page is the I/O APIC's; both registers are 32 bits wide.
         return *reinterpret_cast<volatile std::uint32_t*>(registers_ + offset);

@@ -3,6 +3,8 @@
 
 namespace kernel::platform {
 
-Result<OwnPtr<HostFile>> open_host_root(std::string_view, bool) { return Error::NotSupported; }
+Result<OwnPtr<HostFile>> open_host_root(std::string_view, bool) {
+    return Error::NotSupported;
+}
 
 }  // namespace kernel::platform

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #pragma once
+#include <cstddef>
 #include <cstdint>
 
 // Privileged and other special instructions, one function each. SDM = Intel 64 and IA-32 Architectures Software
@@ -97,6 +98,42 @@ inline std::uint64_t read_fs_base() {
 inline void write_fs_base(std::uint64_t value) {
     // SAFETY: as read_fs_base; the value is canonical.
     asm volatile("wrfsbase %0" : : "r"(value));
+}
+
+// True when the CPU had a random number ready.
+inline bool read_random_seed(std::uint64_t& value) {
+    bool valid;
+    // SAFETY: callers know that the CPU has the instruction.
+    asm volatile("rdseed %0" : "=r"(value), "=@ccc"(valid));
+    return valid;
+}
+inline bool read_random(std::uint64_t& value) {
+    bool valid;
+    // SAFETY: as read_random_seed.
+    asm volatile("rdrand %0" : "=r"(value), "=@ccc"(valid));
+    return valid;
+}
+
+// Vector state to and from an area of the size and alignment that the CPU asks for; only components in XCR0.
+inline void save_state_legacy(std::byte* area) {
+    // SAFETY: FXSAVE writes 512 bytes at a 16-byte boundary.
+    asm volatile("fxsave64 (%0)" : : "r"(area) : "memory");
+}
+inline void restore_state_legacy(const std::byte* area) {
+    // SAFETY: callers know that the area holds what FXSAVE left, or has a valid MXCSR.
+    asm volatile("fxrstor64 (%0)" : : "r"(area) : "memory");
+}
+inline void save_state(std::byte* area, std::uint32_t components) {
+    // SAFETY: callers know that XSAVE is enabled.
+    asm volatile("xsave64 (%0)" : : "r"(area), "a"(components), "d"(0) : "memory");
+}
+inline void save_changed_state(std::byte* area, std::uint32_t components) {
+    // SAFETY: callers know that XSAVEOPT exists and XSAVE is enabled.
+    asm volatile("xsaveopt64 (%0)" : : "r"(area), "a"(components), "d"(0) : "memory");
+}
+inline void restore_state(const std::byte* area, std::uint32_t components) {
+    // SAFETY: callers know that the area holds what XSAVE left, or passed the checks of XRSTOR.
+    asm volatile("xrstor64 (%0)" : : "r"(area), "a"(components), "d"(0) : "memory");
 }
 
 [[noreturn]] inline void halt_forever() {

@@ -32,7 +32,7 @@ static_assert(kLargePageBytes % kSlotBytes == 0);
 constexpr std::size_t kMaxCachedStacks = 16;
 
 class StackSlots {
-  public:
+public:
     bool take_cached(std::size_t& slot) {
         if (cached_count_ == 0) {
             return false;
@@ -65,7 +65,7 @@ class StackSlots {
         first_word_ = slot / 64;
     }
 
-  private:
+private:
     std::array<std::uint64_t, (kSlots + 63) / 64> used_{};
     std::array<std::size_t, kMaxCachedStacks> cached_{};
     std::size_t cached_count_ = 0;
@@ -74,14 +74,18 @@ class StackSlots {
 
 constinit SpinGuarded<StackSlots, Rank::Platform> stack_slots;
 
-constexpr std::uint64_t stack_begin(std::size_t slot) { return kStackWindowBase + slot * kSlotBytes + kKernelStackBytes; }
+constexpr std::uint64_t stack_begin(std::size_t slot) {
+    return kStackWindowBase + slot * kSlotBytes + kKernelStackBytes;
+}
 
 std::byte* stack_top(std::size_t slot) {
     // SAFETY: the end of a mapped stack.
     return reinterpret_cast<std::byte*>(stack_begin(slot) + kKernelStackBytes);
 }
 
-std::size_t slot_of_top(const std::byte* top) { return (address_value(top) - kStackWindowBase) / kSlotBytes - 1; }
+std::size_t slot_of_top(const std::byte* top) {
+    return (address_value(top) - kStackWindowBase) / kSlotBytes - 1;
+}
 
 }  // namespace
 
@@ -119,7 +123,8 @@ KernelStack::~KernelStack() {
     stack_slots.with([&](StackSlots& slots) { slots.put_unmapped(slot); });
 }
 
-// The words that x86_switch_stack pops: r15, r14, r13, r12, rbx, rbp, return address; above them zeros that end a backtrace.
+// The words that x86_switch_stack pops: r15, r14, r13, r12, rbx, rbp, return address; above them zeros that end a
+// backtrace.
 void prepare_kernel_context(KernelContext& context, KernelStack& stack, KernelEntry entry, void* argument) {
     constexpr std::size_t kWords = 10;
     // SAFETY: the stack is mapped and nobody uses it yet; entry and argument travel in r14 and r15.

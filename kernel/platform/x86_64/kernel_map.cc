@@ -35,7 +35,8 @@ namespace {
 
 constexpr PageEntry kTableFlags = kEntryPresent | kEntryWrite;
 // Accessed and dirty are set beforehand, so that the CPU need not.
-constexpr PageEntry kKernelData = kEntryPresent | kEntryWrite | kEntryAccessed | kEntryDirty | kEntryGlobal | kEntryNoExecute;
+constexpr PageEntry kKernelData =
+    kEntryPresent | kEntryWrite | kEntryAccessed | kEntryDirty | kEntryGlobal | kEntryNoExecute;
 constexpr PageEntry kKernelConstants = kEntryPresent | kEntryAccessed | kEntryGlobal | kEntryNoExecute;
 constexpr PageEntry kKernelText = kEntryPresent | kEntryAccessed | kEntryGlobal;
 constexpr PageEntry kDeviceRegisters = kKernelData | kEntryCacheDisable | kEntryWriteThrough;
@@ -121,7 +122,9 @@ void fill_direct_directory(PageTable& directory, std::uint64_t base) {
     }
 }
 
-bool has_huge_pages() { return cpuid(0x80000000).eax >= 0x80000001 && (cpuid(0x80000001).edx >> 26 & 1) != 0; }
+bool has_huge_pages() {
+    return cpuid(0x80000000).eax >= 0x80000001 && (cpuid(0x80000001).edx >> 26 & 1) != 0;
+}
 
 void map_memory_above_4g() {
     const bool huge = has_huge_pages();
@@ -162,7 +165,9 @@ void initialise_kernel_map() {
     write_cr4(read_cr4() | kCr4PageGlobal);
 }
 
-std::uint64_t kernel_root_physical() { return image_physical(&kpio_root_table); }
+std::uint64_t kernel_root_physical() {
+    return image_physical(&kpio_root_table);
+}
 
 void copy_kernel_half(PageTable& root) {
     constexpr unsigned kHalf = kTableEntries / 2;
@@ -179,8 +184,7 @@ bool is_direct_mapped(std::uint64_t physical, std::uint64_t bytes) {
         if ((pointer & kEntryPresent) == 0) {
             return false;
         }
-        if ((pointer & kEntryLarge) == 0 &&
-            (table_of(pointer).entries[directory_index(page)] & kEntryPresent) == 0) {
+        if ((pointer & kEntryLarge) == 0 && (table_of(pointer).entries[directory_index(page)] & kEntryPresent) == 0) {
             return false;
         }
     }
@@ -235,7 +239,8 @@ void unmap_stack_pages(std::uint64_t address, std::uint64_t pages) {
 bool fill_lazy_page(std::uint64_t address) {
     const std::uint64_t page = align_down(address, kPageSize);
     const auto arrays = std::span(lazy_arrays).first(lazy_array_count);
-    const auto array = std::ranges::find_if(arrays, [=](const LazyArray& a) { return page >= a.begin && page < a.end; });
+    const auto array =
+        std::ranges::find_if(arrays, [=](const LazyArray& a) { return page >= a.begin && page < a.end; });
     if (array == arrays.end()) {
         return false;
     }

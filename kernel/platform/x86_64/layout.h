@@ -10,7 +10,7 @@ namespace kernel::platform::x86 {
 
 inline constexpr std::uint64_t kDirectMapBase = 0xffff'8000'0000'0000;
 inline constexpr std::uint64_t kDirectMapBytes = std::uint64_t{1} << 39;  // one entry of the root table
-inline constexpr std::uint64_t kLazyWindowBase = 0xffff'ff00'0000'0000;  // arrays of reserve_boot_array
+inline constexpr std::uint64_t kLazyWindowBase = 0xffff'ff00'0000'0000;   // arrays of reserve_boot_array
 inline constexpr std::uint64_t kLazyWindowBytes = std::uint64_t{1} << 30;
 inline constexpr std::uint64_t kImageBase = KPIO_IMAGE_BASE;
 inline constexpr std::uint64_t kStackWindowBase = 0xffff'ffff'c000'0000;  // kernel stacks with guard pages
@@ -30,6 +30,8 @@ inline std::uint64_t address_value(const volatile void* pointer) {
     return reinterpret_cast<std::uint64_t>(pointer);
 }
 // Physical address of something in the kernel image.
-inline std::uint64_t image_physical(const volatile void* pointer) { return address_value(pointer) - kImageBase; }
+inline std::uint64_t image_physical(const volatile void* pointer) {
+    return address_value(pointer) - kImageBase;
+}
 
 }  // namespace kernel::platform::x86

@@ -42,7 +42,8 @@ volatile std::uint32_t& memory_register(std::uint32_t offset) {
 }
 
 std::uint32_t read(std::uint32_t offset) {
-    return registers == nullptr ? static_cast<std::uint32_t>(read_msr(kMsrX2Apic + offset / 16)) : memory_register(offset);
+    return registers == nullptr ? static_cast<std::uint32_t>(read_msr(kMsrX2Apic + offset / 16))
+                                : memory_register(offset);
 }
 
 void write(std::uint32_t offset, std::uint32_t value) {
@@ -74,13 +75,21 @@ void initialise_local_apic() {
     write(kSpurious, kSoftwareEnable | kVectorSpurious);
 }
 
-std::uint32_t local_apic_id() { return registers == nullptr ? read(kId) : read(kId) >> 24; }
+std::uint32_t local_apic_id() {
+    return registers == nullptr ? read(kId) : read(kId) >> 24;
+}
 
-void end_of_interrupt() { write(kEndOfInterrupt, 0); }
+void end_of_interrupt() {
+    write(kEndOfInterrupt, 0);
+}
 
-void set_apic_timer_count(std::uint32_t count) { write(kInitialCount, count); }
+void set_apic_timer_count(std::uint32_t count) {
+    write(kInitialCount, count);
+}
 
-std::uint32_t apic_timer_count() { return read(kCurrentCount); }
+std::uint32_t apic_timer_count() {
+    return read(kCurrentCount);
+}
 
 void enable_apic_timer(TimerMode mode) {
     write(kInitialCount, 0);

@@ -199,10 +199,11 @@ Result<> X86PageMap::map(VirtAddr address, FrameNumber first, std::uint64_t page
 void X86PageMap::unmap(VirtAddr address, std::uint64_t pages) {
     check_range(address, pages);
     static_cast<void>(change_tables([&](Stale& stale) -> Result<> {
-        for_each_leaf(root_, address.value, address.value + pages * kPageSize, [&](PageEntry& entry, std::uint64_t page) {
-            entry = 0;
-            stale.add(page);
-        });
+        for_each_leaf(root_, address.value, address.value + pages * kPageSize,
+                      [&](PageEntry& entry, std::uint64_t page) {
+                          entry = 0;
+                          stale.add(page);
+                      });
         return {};
     }));
 }
@@ -262,6 +263,8 @@ void X86PageMap::activate() {
 
 namespace kernel::platform {
 
-Result<OwnPtr<PageMap>> PageMap::create() { return x86::X86PageMap::create(); }
+Result<OwnPtr<PageMap>> PageMap::create() {
+    return x86::X86PageMap::create();
+}
 
 }  // namespace kernel::platform

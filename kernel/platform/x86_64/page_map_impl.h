@@ -11,10 +11,10 @@
 
 namespace kernel::platform::x86 {
 
-// Page tables of one address space. Runs of 2 MiB that are aligned in both ways become large pages; changing a part of one
-// drops all of it, which the contract of PageMap allows.
+// Page tables of one address space. Runs of 2 MiB that are aligned in both ways become large pages; changing a part of
+// one drops all of it, which the contract of PageMap allows.
 class X86PageMap final : public PageMap {
-  public:
+public:
     static Result<OwnPtr<PageMap>> create();
     ~X86PageMap() override;
 
@@ -26,7 +26,7 @@ class X86PageMap final : public PageMap {
     // Commits and makes this the address space of the CPU.
     void activate();
 
-  private:
+private:
     friend class kernel::ObjectMaker;
 
     // Translations that CPUs may still use although the tables say otherwise.
@@ -50,7 +50,8 @@ class X86PageMap final : public PageMap {
     Result<> change_tables(Change&& change);
 
     const std::uint64_t root_;  // physical
-    // The lock of the tables too. The flag tells commit() whether it needs the lock: who changed the tables sees it set.
+    // The lock of the tables too. The flag tells commit() whether it needs the lock: who changed the tables sees it
+    // set.
     SpinGuarded<Stale, Rank::PageMap> stale_;
     std::atomic<bool> has_stale_ = false;
 };

@@ -28,15 +28,25 @@ struct alignas(4096) PageTable {
     std::array<PageEntry, kTableEntries> entries;
 };
 
-constexpr unsigned root_index(std::uint64_t address) { return address >> 39 & 511; }
-constexpr unsigned pointer_index(std::uint64_t address) { return address >> 30 & 511; }
-constexpr unsigned directory_index(std::uint64_t address) { return address >> 21 & 511; }
-constexpr unsigned table_index(std::uint64_t address) { return address >> 12 & 511; }
+constexpr unsigned root_index(std::uint64_t address) {
+    return address >> 39 & 511;
+}
+constexpr unsigned pointer_index(std::uint64_t address) {
+    return address >> 30 & 511;
+}
+constexpr unsigned directory_index(std::uint64_t address) {
+    return address >> 21 & 511;
+}
+constexpr unsigned table_index(std::uint64_t address) {
+    return address >> 12 & 511;
+}
 
 inline PageTable& table_at(std::uint64_t physical) {
     // SAFETY: callers pass the address of a page-table frame, which the direct map shows.
     return *reinterpret_cast<PageTable*>(direct_map_pointer(physical));
 }
-inline PageTable& table_of(PageEntry entry) { return table_at(entry & kEntryAddress); }
+inline PageTable& table_of(PageEntry entry) {
+    return table_at(entry & kEntryAddress);
+}
 
 }  // namespace kernel::platform::x86

@@ -31,15 +31,16 @@ bool is_text(std::uint64_t address) {
     return address >= address_value(kpio_image_begin) && address < address_value(kpio_text_end);
 }
 
-// Follows the chain of saved frame pointers: [rbp] = caller's rbp, [rbp + 8] = return address. `low` is the stack pointer:
-// frames of one stack lie above it, within its size.
+// Follows the chain of saved frame pointers: [rbp] = caller's rbp, [rbp + 8] = return address. `low` is the stack
+// pointer: frames of one stack lie above it, within its size.
 void print_backtrace(std::uint64_t rip, std::uint64_t rbp, std::uint64_t low) {
     constexpr std::uint64_t kMaxStackBytes = 64 * 1024;
     print("backtrace (addr2line -e kpio.elf):");
     print(" {:#x}", rip);
     const std::uint64_t high = low + kMaxStackBytes;
     for (unsigned i = 0; i < kMaxFrames && rbp % 8 == 0 && rbp >= low && rbp < high; ++i) {
-        // SAFETY: the address is on the stack that `low` is on; if it is not mapped we fault, and the second panic stops.
+        // SAFETY: the address is on the stack that `low` is on; if it is not mapped we fault, and the second panic
+        // stops.
         const auto* const words = reinterpret_cast<const std::uint64_t*>(rbp);
         if (!is_text(words[1])) {
             break;
@@ -72,7 +73,8 @@ void enter_panic(const char* message) {
 void panic_with_frame(const char* message, const KernelTrapFrame& frame) {
     enter_panic(message);
     print("vector {} error {:#x} cr2 {:#x} cr3 {:#x}\n", frame.vector, frame.error_code, read_cr2(), read_cr3());
-    print("rip {:#x} cs {:#x} rflags {:#x} rsp {:#x} ss {:#x}\n", frame.rip, frame.cs, frame.rflags, frame.rsp, frame.ss);
+    print("rip {:#x} cs {:#x} rflags {:#x} rsp {:#x} ss {:#x}\n", frame.rip, frame.cs, frame.rflags, frame.rsp,
+          frame.ss);
     print("rax {:#x} rbx {:#x} rcx {:#x} rdx {:#x}\n", frame.rax, frame.rbx, frame.rcx, frame.rdx);
     print("rsi {:#x} rdi {:#x} rbp {:#x} r8 {:#x}\n", frame.rsi, frame.rdi, frame.rbp, frame.r8);
     print("r9 {:#x} r10 {:#x} r11 {:#x} r12 {:#x}\n", frame.r9, frame.r10, frame.r11, frame.r12);

@@ -33,7 +33,9 @@ Fields read_fields() {
     return fields;
 }
 
-unsigned decode(std::uint8_t value, bool binary) { return binary ? value : (value >> 4) * 10u + (value & 15u); }
+unsigned decode(std::uint8_t value, bool binary) {
+    return binary ? value : (value >> 4) * 10u + (value & 15u);
+}
 
 // Days since 1970-01-01 in the Gregorian calendar, counting years from March so that the leap day comes last.
 std::uint64_t days_since_1970(unsigned year, unsigned month, unsigned day) {
@@ -72,7 +74,8 @@ std::uint64_t read_rtc_ns() {
         return 0;
     }
     const std::uint64_t days = days_since_1970(2000 + decode(fields[5], binary), month, decode(fields[3], binary));
-    const std::uint64_t seconds = days * 86'400 + hour * 3600 + decode(fields[1], binary) * 60 + decode(fields[0], binary);
+    const std::uint64_t seconds =
+        days * 86'400 + hour * 3600 + decode(fields[1], binary) * 60 + decode(fields[0], binary);
     return seconds * 1'000'000'000;
 }
 

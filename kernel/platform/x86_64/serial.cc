@@ -66,8 +66,8 @@ void serial_enable_interrupt() {
     if (!present) {
         return;
     }
-    // Switching FIFOs on empties them. An emulated port holds the first byte of piped input by now and supplies the next as
-    // soon as that is read, and never loses one without FIFOs; a real line needs them.
+    // Switching FIFOs on empties them. An emulated port holds the first byte of piped input by now and supplies the
+    // next as soon as that is read, and never loses one without FIFOs; a real line needs them.
     if (!cpu_features().hypervisor) {
         out8(kFifoControl, 0x07);  // on and empty; interrupt at the first byte, so that no input waits for more
         transmit_bytes = kFifoBytes;
@@ -89,7 +89,9 @@ void serial_write(std::span<const std::byte> bytes) {
     }
 }
 
-void serial_write(std::string_view text) { serial_write(as_bytes(text)); }
+void serial_write(std::string_view text) {
+    serial_write(as_bytes(text));
+}
 
 bool serial_receive() {
     if (!present) {

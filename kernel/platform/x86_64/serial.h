@@ -17,8 +17,8 @@ void serial_enable_interrupt();
 void serial_write(std::string_view text);
 void serial_write(std::span<const std::byte> bytes);
 
-// Moves input from the device into memory; asks the device to stop interrupting when the memory is full. Tells whether any
-// input is waiting.
+// Moves input from the device into memory; asks the device to stop interrupting when the memory is full. Tells whether
+// any input is waiting.
 bool serial_receive();
 
 // Takes input; 0 when none is waiting.

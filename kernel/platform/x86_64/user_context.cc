@@ -33,10 +33,12 @@ constexpr bool is_canonical(std::uint64_t address) {
 }
 
 // The base registers fault on other values; a program's own attempt is refused long before (arch_prctl(2): EPERM).
-constexpr std::uint64_t canonical_or_zero(std::uint64_t address) { return is_canonical(address) ? address : 0; }
+constexpr std::uint64_t canonical_or_zero(std::uint64_t address) {
+    return is_canonical(address) ? address : 0;
+}
 
-// What the CPU would report for fetching an instruction from the kernel half or from no address at all. User mode is never
-// entered there: IRET and SYSRET could fault in kernel mode, on some CPUs with the user's stack.
+// What the CPU would report for fetching an instruction from the kernel half or from no address at all. User mode is
+// never entered there: IRET and SYSRET could fault in kernel mode, on some CPUs with the user's stack.
 Trap trap_of_impossible_rip(std::uint64_t rip) {
     Trap trap;
     if (is_canonical(rip)) {
@@ -76,17 +78,34 @@ void clear_data_selectors() {
     if ((ds | es | fs | gs) == 0) {
         return;
     }
-    // SAFETY: null selectors may be loaded in 64-bit mode. GS is loaded while the user's base is in place, interrupts are
-    // off, and nothing between the two SWAPGS uses GS.
+    // SAFETY: null selectors may be loaded in 64-bit mode. GS is loaded while the user's base is in place, interrupts
+    // are off, and nothing between the two SWAPGS uses GS.
     asm volatile("movl %0, %%ds; movl %0, %%es; movl %0, %%fs; swapgs; movl %0, %%gs; swapgs" : : "r"(0) : "memory");
 }
 
 [[noreturn]] void fatal_trap(const CpuData& cpu, const Registers& r, const char* message) {
-    KernelTrapFrame frame{
-        .r15 = r.r15, .r14 = r.r14, .r13 = r.r13, .r12 = r.r12, .rbp = r.rbp, .rbx = r.rbx, .r11 = r.r11, .r10 = r.r10,
-        .r9 = r.r9, .r8 = r.r8, .rax = r.rax, .rcx = r.rcx, .rdx = r.rdx, .rsi = r.rsi, .rdi = r.rdi,
-        .vector = cpu.trap_vector, .error_code = cpu.trap_error, .rip = r.rip, .cs = KPIO_SELECTOR_USER_CODE,
-        .rflags = r.rflags, .rsp = r.rsp, .ss = KPIO_SELECTOR_USER_DATA};
+    KernelTrapFrame frame{.r15 = r.r15,
+                          .r14 = r.r14,
+                          .r13 = r.r13,
+                          .r12 = r.r12,
+                          .rbp = r.rbp,
+                          .rbx = r.rbx,
+                          .r11 = r.r11,
+                          .r10 = r.r10,
+                          .r9 = r.r9,
+                          .r8 = r.r8,
+                          .rax = r.rax,
+                          .rcx = r.rcx,
+                          .rdx = r.rdx,
+                          .rsi = r.rsi,
+                          .rdi = r.rdi,
+                          .vector = cpu.trap_vector,
+                          .error_code = cpu.trap_error,
+                          .rip = r.rip,
+                          .cs = KPIO_SELECTOR_USER_CODE,
+                          .rflags = r.rflags,
+                          .rsp = r.rsp,
+                          .ss = KPIO_SELECTOR_USER_DATA};
     frame.rbp = 0;  // no backtrace into user memory
     panic_with_frame(message, frame);
 }
@@ -103,9 +122,13 @@ Result<OwnPtr<UserContext>> X86UserContext::create(PageMap& map, const Registers
 X86UserContext::X86UserContext(X86PageMap& map, const Registers& initial, XstateArea xstate)
     : registers_(initial), map_(map), xstate_(std::move(xstate)), id_(new_context_id()) {}
 
-X86UserContext::~X86UserContext() { forget_cpu_copy(); }
+X86UserContext::~X86UserContext() {
+    forget_cpu_copy();
+}
 
-bool X86UserContext::is_loaded(const CpuData& cpu) const { return cpu.loaded_context_id == id_; }
+bool X86UserContext::is_loaded(const CpuData& cpu) const {
+    return cpu.loaded_context_id == id_;
+}
 
 // From here on the memory is what counts.
 void X86UserContext::forget_cpu_copy() {
@@ -202,8 +225,8 @@ Trap X86UserContext::decode_trap(const CpuData& cpu) {
             if ((error_code & kFaultUser) != 0) {
                 return page_fault(error_code);
             }
-            // An access of the CPU's own, to a descriptor table: the program named something that it may not. (QEMU's TCG
-            // up to 9.0 also takes the stack of a far return for such an access, against SMAP.)
+            // An access of the CPU's own, to a descriptor table: the program named something that it may not. (QEMU's
+            // TCG up to 9.0 also takes the stack of a far return for such an access, against SMAP.)
             trap.kind = TrapKind::Exception;
             trap.vector = kVectorGeneralProtection;
             return trap;

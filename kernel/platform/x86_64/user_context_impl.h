@@ -11,10 +11,10 @@ namespace kernel::platform::x86 {
 
 struct CpuData;
 
-// General registers are in memory whenever kernel code runs. Vector state and segment bases stay in the CPU (the kernel uses
-// neither) until another context is loaded there, the thread is switched out, or somebody asks.
+// General registers are in memory whenever kernel code runs. Vector state and segment bases stay in the CPU (the kernel
+// uses neither) until another context is loaded there, the thread is switched out, or somebody asks.
 class X86UserContext final : public UserContext {
-  public:
+public:
     static Result<OwnPtr<UserContext>> create(PageMap& map, const Registers& initial);
     ~X86UserContext() override;
 
@@ -29,7 +29,7 @@ class X86UserContext final : public UserContext {
     // Writes what the CPU holds of this context to memory. The CPU keeps its copy.
     void save(CpuData& cpu);
 
-  private:
+private:
     friend class kernel::ObjectMaker;
 
     X86UserContext(X86PageMap& map, const Registers& initial, XstateArea xstate);

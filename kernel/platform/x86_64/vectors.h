@@ -14,7 +14,8 @@ inline constexpr unsigned kVectorPageFault = 14;
 inline constexpr unsigned kVectorMachineCheck = 18;
 
 inline constexpr unsigned kFirstInterruptVector = 32;
-inline constexpr unsigned kVectorPicBase = 0x20;  // 16 vectors for a PIC that is masked but may still raise a spurious one
+inline constexpr unsigned kVectorPicBase =
+    0x20;  // 16 vectors for a PIC that is masked but may still raise a spurious one
 inline constexpr unsigned kVectorSerial = 0x34;
 inline constexpr unsigned kVectorTimer = 0x40;
 inline constexpr unsigned kVectorLegacySyscall = 0x80;  // int $0x80: open to user code, to be told apart from a fault

@@ -44,13 +44,14 @@ constinit std::uint32_t mxcsr_mask = kDefaultMxcsrMask;
 
 void write_xcr0(std::uint64_t value) {
     // SAFETY: CR4.OSXSAVE is set and CPUID announced every bit.
-    asm volatile("xsetbv" : : "c"(0), "a"(static_cast<std::uint32_t>(value)), "d"(static_cast<std::uint32_t>(value >> 32)));
+    asm volatile("xsetbv"
+                 :
+                 : "c"(0), "a"(static_cast<std::uint32_t>(value)), "d"(static_cast<std::uint32_t>(value >> 32)));
 }
 
 void learn_mxcsr_mask() {
     alignas(16) std::array<std::byte, kLegacyBytes> image{};
-    // SAFETY: FXSAVE writes 512 bytes at a 16-byte boundary.
-    asm volatile("fxsave64 %0" : "=m"(image));
+    save_state_legacy(image.data());
     const auto mask = read_unaligned<std::uint32_t>(image, kMxcsrMaskOffset);
     mxcsr_mask = mask == 0 ? kDefaultMxcsrMask : mask;
 }
@@ -96,9 +97,13 @@ XstateArea& XstateArea::operator=(XstateArea&& other) noexcept {
     return *this;
 }
 
-XstateArea::~XstateArea() { heap_free(area_, area_bytes, kAlign); }
+XstateArea::~XstateArea() {
+    heap_free(area_, area_bytes, kAlign);
+}
 
-std::span<std::byte> XstateArea::bytes() const { return {area_, area_bytes}; }
+std::span<std::byte> XstateArea::bytes() const {
+    return {area_, area_bytes};
+}
 
 // XRSTOR takes MXCSR from memory even where it initialises the registers (SDM vol. 1, 13.8.1).
 void XstateArea::reset() {
@@ -113,23 +118,21 @@ void XstateArea::reset() {
 
 void XstateArea::save() {
     const auto low = static_cast<std::uint32_t>(enabled);
-    // SAFETY: the area has the size and alignment that the CPU asked for; the registers hold user state.
     if (!cpu_features().xsave) {
-        asm volatile("fxsave64 (%0)" : : "r"(area_) : "memory");
+        save_state_legacy(area_);
     } else if (cpu_features().xsaveopt) {
-        asm volatile("xsaveopt64 (%0)" : : "r"(area_), "a"(low), "d"(0) : "memory");
+        save_changed_state(area_, low);
     } else {
-        asm volatile("xsave64 (%0)" : : "r"(area_), "a"(low), "d"(0) : "memory");
+        save_state(area_, low);
     }
 }
 
+// The area holds what save(), reset() or the checks of assign() left, so that the CPU accepts it.
 void XstateArea::restore() const {
-    const auto low = static_cast<std::uint32_t>(enabled);
-    // SAFETY: the area holds what save(), reset() or the checks of assign() left, which XRSTOR and FXRSTOR accept.
     if (cpu_features().xsave) {
-        asm volatile("xrstor64 (%0)" : : "r"(area_), "a"(low), "d"(0) : "memory");
+        restore_state(area_, static_cast<std::uint32_t>(enabled));
     } else {
-        asm volatile("fxrstor64 (%0)" : : "r"(area_) : "memory");
+        restore_state_legacy(area_);
     }
 }
 
@@ -179,10 +182,16 @@ Result<> XstateArea::assign(std::span<const std::byte> state) {
 
 namespace kernel::platform {
 
-std::size_t xstate_size() { return x86::area_bytes; }
+std::size_t xstate_size() {
+    return x86::area_bytes;
+}
 
-std::uint64_t xstate_features() { return x86::enabled; }
+std::uint64_t xstate_features() {
+    return x86::enabled;
+}
 
-std::uint32_t cpu_feature_word() { return x86::cpuid(1).edx; }
+std::uint32_t cpu_feature_word() {
+    return x86::cpuid(1).edx;
+}
 
 }  // namespace kernel::platform

@@ -12,9 +12,10 @@ namespace kernel::platform::x86 {
 // Chooses the vector state that user code gets and enables it on this CPU.
 void initialise_xstate();
 
-// One thread's vector state in memory: standard-format XSAVE area (SDM vol. 1, 13.4), synthetic header on CPUs without XSAVE.
+// One thread's vector state in memory: standard-format XSAVE area (SDM vol. 1, 13.4), synthetic header on CPUs without
+// XSAVE.
 class XstateArea : NonCopyable {
-  public:
+public:
     static Result<XstateArea> create();
     XstateArea() = default;
     XstateArea(XstateArea&& other) noexcept;
@@ -29,7 +30,7 @@ class XstateArea : NonCopyable {
     // Replaces the state by that of a signal frame: the whole area or the 512 bytes of FXSAVE. Errors: InvalidArgument.
     Result<> assign(std::span<const std::byte> state);
 
-  private:
+private:
     std::span<std::byte> bytes() const;
 
     std::byte* area_ = nullptr;

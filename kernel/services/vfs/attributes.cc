@@ -41,15 +41,6 @@ Result<> check_access(const WalkContext& context, std::string_view path, Wanted 
 
 namespace {
 
-// What chown and writing take away from an executable, chown(2).
-std::uint32_t without_set_id(const Ownership& file, const Credentials& who) {
-    std::uint32_t permissions = file.permissions & ~kSetUserId;
-    if ((permissions & kGroupExecute) != 0 || (!who.in_group(file.group) && !who.capable(Capability::FileSetId))) {
-        permissions &= ~kSetGroupId;
-    }
-    return permissions;
-}
-
 Result<> apply(const Path& path, const StatusChange& change) {
     TRY(path.inode().prepare_change());
     return path.inode().change_status(change);
@@ -127,8 +118,11 @@ Result<> truncate(const Path& path, std::uint64_t bytes, const Credentials& who)
     Result<> done;
     {
         const Turn::Holder turn(inode.write_turn());
-        inode.note_write(who.capable(Capability::FileSetId));
-        done = inode.resize(bytes);
+        done = remove_set_id(inode, who);
+        if (done) {
+            inode.note_write();
+            done = inode.resize(bytes);
+        }
     }
     inode.end_writing();
     return done;

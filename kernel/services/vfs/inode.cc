@@ -35,7 +35,7 @@ Result<> Inode::resize(std::uint64_t) {
 
 void Inode::touch_access(bool) {}
 
-void Inode::note_write(bool) {}
+void Inode::note_write() {}
 
 Result<RefPtr<Inode>> Inode::lookup(std::string_view) {
     return is_directory() ? Error::NotFound : Error::NotDirectory;

@@ -147,8 +147,8 @@ public:
     RefPtr<RefCounted> attach(RefPtr<RefCounted> object);
     void detach();
 
-    // write(2) happened: modification time, and loss of the set-id bits unless the writer has CAP_FSETID.
-    virtual void note_write(bool keep_set_id);
+    // write(2) or truncate(2) happened: modification and change time.
+    virtual void note_write();
     // Writers of the contents take turns, so that appending is atomic.
     virtual Turn& write_turn() { return write_turn_; }
 

@@ -45,7 +45,7 @@ Result<> check_open(const Path& path, OpenFlags flags, const Credentials& who) {
     return {};
 }
 
-Result<> truncate_opened(Inode& inode, OpenFlags flags) {
+Result<> truncate_opened(Inode& inode, OpenFlags flags, const Credentials& who) {
     // With O_RDONLY|O_TRUNC nothing else counts as a writer.
     const bool count = !has(flags, OpenFlags::Write);
     if (count) {
@@ -54,8 +54,11 @@ Result<> truncate_opened(Inode& inode, OpenFlags flags) {
     Result<> done;
     {
         const Turn::Holder turn(inode.write_turn());
-        inode.note_write(false);
-        done = inode.resize(0);
+        done = remove_set_id(inode, who);
+        if (done) {
+            inode.note_write();
+            done = inode.resize(0);
+        }
     }
     if (count) {
         inode.end_writing();
@@ -89,18 +92,19 @@ Result<RefPtr<File>> open_found(const Path& path, OpenFlags flags, const RefPtr<
     if (has(flags, OpenFlags::PathOnly)) {
         return open_inode(inode, std::move(request));
     }
+    // O_TRUNC needs write permission even where it does nothing.
+    if (checks == Checks::All) {
+        TRY(check_open(path, flags, *credentials));
+    }
     if (!inode.is_regular()) {
         flags = flags & ~OpenFlags::Truncate;
         request.flags = flags;
-    }
-    if (checks == Checks::All) {
-        TRY(check_open(path, flags, *credentials));
     }
     TRY(prepare(inode, flags));
     TRY(inode.prepare_open(flags));
     RefPtr<File> file = TRY(open_inode(inode, std::move(request)));
     if (has(flags, OpenFlags::Truncate) && checks == Checks::All) {
-        TRY(truncate_opened(inode, flags));
+        TRY(truncate_opened(inode, flags, *credentials));
     }
     return file;
 }
@@ -112,6 +116,19 @@ Result<Path> find_last(const Walk& walk) {
         return Path();
     }
     return mounts::cross_down(Path(walk.directory().mount, std::move(dentry)));
+}
+
+// Linux's may_create_in_sticky with protected_fifos and protected_regular 0, proc_sys_fs(5): in a sticky directory that
+// all may write to, O_CREAT does not take up other people's links, sockets and devices.
+Result<> check_sticky_reuse(Inode& directory, Inode& found, const Credentials& who) {
+    const Ownership parent = TRY(directory.ownership());
+    const Ownership file = TRY(found.ownership());
+    const bool concerned = file.type != FileType::Regular && file.type != FileType::Fifo &&
+                           file.type != FileType::Directory && (parent.permissions & kSticky) != 0;
+    if (!concerned || file.user == parent.user || file.user == who.file_user() || (parent.permissions & 02) == 0) {
+        return {};
+    }
+    return Error::AccessDenied;
 }
 
 Result<RefPtr<File>> open_or_create(const WalkContext& context, std::string_view text, OpenFlags flags,
@@ -152,12 +169,15 @@ Result<RefPtr<File>> open_or_create(const WalkContext& context, std::string_view
         }
         if (path.inode().is_symlink()) {
             if (has(flags, OpenFlags::NoFollow)) {
+                TRY(check_sticky_reuse(walk.directory().inode(), path.inode(), *context.credentials));
                 return Error::SymlinkLoop;
             }
             if (TRY(walk.follow_last(path))) {
                 continue;
             }
             path = walk.directory();
+        } else {
+            TRY(check_sticky_reuse(walk.directory().inode(), path.inode(), *context.credentials));
         }
         return open_found(path, flags, context.credentials, Checks::All);
     }

@@ -56,8 +56,8 @@ Result<> change_owner(const Path& path, std::optional<std::uint32_t> user, std::
 // utimensat(2): absent = UTIME_OMIT; `set_to_now` for both UTIME_NOW or a null pointer, which needs write permission
 // only.
 struct TimeChange {
-    std::optional<std::int64_t> access_ns;
-    std::optional<std::int64_t> modify_ns;
+    std::optional<std::int64_t> access_ns{};
+    std::optional<std::int64_t> modify_ns{};
     bool set_to_now = false;
 };
 Result<> change_times(const Path& path, const TimeChange& change, const security::Credentials& who);

@@ -73,4 +73,21 @@ Result<> check_removal(Inode& directory, Inode& victim, const Credentials& who) 
     return check_owner(victim, who);
 }
 
+std::uint32_t without_set_id(const Ownership& file, const Credentials& who) {
+    std::uint32_t permissions = file.permissions & ~kSetUserId;
+    if ((permissions & kGroupExecute) != 0 || (!who.in_group(file.group) && !who.capable(Capability::FileSetId))) {
+        permissions &= ~kSetGroupId;
+    }
+    return permissions;
+}
+
+Result<> remove_set_id(Inode& inode, const Credentials& who) {
+    if (who.capable(Capability::FileSetId) || !inode.is_regular()) {
+        return {};
+    }
+    const Ownership file = TRY(inode.ownership());
+    const std::uint32_t permissions = without_set_id(file, who);
+    return permissions == file.permissions ? Result<>() : inode.change_status(StatusChange{.permissions = permissions});
+}
+
 }  // namespace kernel::vfs

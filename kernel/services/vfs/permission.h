@@ -31,4 +31,10 @@ Result<> check_owner(Inode& inode, const security::Credentials& who);
 // AccessDenied, NotPermitted.
 Result<> check_removal(Inode& directory, Inode& victim, const security::Credentials& who);
 
+// What chown and writing by others take away from an executable's permissions: the set-user-ID bit, and the
+// set-group-ID bit where it means execution or `who` is not in the group, chown(2).
+std::uint32_t without_set_id(const Ownership& file, const security::Credentials& who);
+// Does that before a write by somebody without CAP_FSETID.
+Result<> remove_set_id(Inode& inode, const security::Credentials& who);
+
 }  // namespace kernel::vfs

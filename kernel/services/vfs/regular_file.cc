@@ -3,11 +3,16 @@
 
 #include "core/mm/io_buffer.h"
 #include "core/mm/memory_object.h"
+#include "services/vfs/permission.h"
 
 namespace kernel::vfs {
 
-bool RegularFile::keeps_set_id() const {
-    return credentials() && credentials()->capable(security::Capability::FileSetId);
+Result<> RegularFile::note_write() {
+    if (credentials()) {
+        TRY(remove_set_id(*inode(), *credentials()));
+    }
+    inode()->note_write();
+    return {};
 }
 
 Result<std::size_t> RegularFile::do_read(mm::IoBuffer& to, std::uint64_t offset) {
@@ -35,7 +40,7 @@ Result<std::size_t> RegularFile::do_write(mm::IoBuffer& from, std::uint64_t& off
     if (from.remaining() > kMaxFileBytes - offset) {
         from.truncate(kMaxFileBytes - offset);
     }
-    inode()->note_write(keeps_set_id());
+    TRY(note_write());
     const std::size_t count = TRY(object->write(offset, from));
     TRY(written(*object, offset, count));
     return count;
@@ -60,7 +65,7 @@ Result<> RegularFile::resize(std::uint64_t bytes) {
         return Error::FileTooLarge;
     }
     const Turn::Holder turn(inode()->write_turn());
-    inode()->note_write(keeps_set_id());
+    TRY(note_write());
     return inode()->resize(bytes);
 }
 
@@ -84,7 +89,7 @@ Result<> RegularFile::allocate(std::uint64_t offset, std::uint64_t bytes, std::u
         if (mode != (kAllocatePunchHole | kAllocateKeepSize)) {
             return Error::NotSupported;
         }
-        inode()->note_write(keeps_set_id());
+        TRY(note_write());
         return object->discard(offset, bytes);
     }
     if ((mode & ~kAllocateKeepSize) != 0) {
@@ -92,7 +97,7 @@ Result<> RegularFile::allocate(std::uint64_t offset, std::uint64_t bytes, std::u
     }
     // Space comes when it is written to; the budget is not reserved.
     if ((mode & kAllocateKeepSize) == 0 && offset + bytes > object->size_bytes()) {
-        inode()->note_write(keeps_set_id());
+        TRY(note_write());
         return inode()->resize(offset + bytes);
     }
     return {};

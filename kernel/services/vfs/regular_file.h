@@ -27,7 +27,7 @@ protected:
     virtual Result<> written(mm::MemoryObject& object, std::uint64_t offset, std::size_t bytes);
 
 private:
-    bool keeps_set_id() const;
+    Result<> note_write();
 };
 
 // fallocate(2).

@@ -128,9 +128,6 @@ Result<> Walk::to_last() {
             name_ = component;
             last_ = component == "." ? LastComponent::Dot
                                      : (component == ".." ? LastComponent::DotDot : LastComponent::Name);
-            if (component.size() > kMaxNameBytes) {
-                return Error::NameTooLong;
-            }
             return {};
         }
         TRY(step(component));
@@ -287,7 +284,7 @@ Result<ParentWalk> resolve_parent(const WalkContext& context, std::string_view p
     ParentWalk result{
         .directory = walk.directory(), .last = walk.last(), .name = {}, .trailing_slash = walk.trailing_slash()};
     if (walk.last() == LastComponent::Name) {
-        TRY(result.name.append(walk.name()));
+        result.name = decltype(result.name)::truncated(walk.name());
     }
     return result;
 }

@@ -49,7 +49,8 @@ enum class LastComponent : std::uint8_t { Name, Dot, DotDot, Root };
 struct ParentWalk {
     Path directory;
     LastComponent last = LastComponent::Name;
-    FixedString<kMaxNameBytes> name;  // for LastComponent::Name
+    // For LastComponent::Name. Cut where it is surely too long, so that looking it up says so.
+    FixedString<kMaxNameBytes + 1> name;
     bool trailing_slash = false;
 };
 // Errors: as resolve.

@@ -61,9 +61,9 @@ void OverlayInode::touch_access(bool always) {
     }
 }
 
-void OverlayInode::note_write(bool keep_set_id) {
+void OverlayInode::note_write() {
     if (const RefPtr<Inode> top = upper(); top) {
-        top->note_write(keep_set_id);
+        top->note_write();
     }
 }
 

@@ -35,7 +35,7 @@ public:
     Result<> change_status(const StatusChange& change) override;
     Result<> resize(std::uint64_t bytes) override;
     void touch_access(bool always) override;
-    void note_write(bool keep_set_id) override;
+    void note_write() override;
     Turn& write_turn() override;
 
     Result<RefPtr<Inode>> lookup(std::string_view name) override;

@@ -132,20 +132,6 @@ void Node::touch_access(bool always) {
     });
 }
 
-void Node::note_write(bool keep_set_id) {
-    const std::int64_t now = now_ns();
-    attributes_.with([&](Attributes& attributes) {
-        attributes.modify_ns = now;
-        attributes.change_ns = now;
-        if (!keep_set_id) {
-            attributes.permissions &= ~kSetUserId;
-            if ((attributes.permissions & kGroupExecute) != 0) {
-                attributes.permissions &= ~kSetGroupId;
-            }
-        }
-    });
-}
-
 void Node::touch_modified() {
     const std::int64_t now = now_ns();
     attributes_.with([&](Attributes& attributes) {

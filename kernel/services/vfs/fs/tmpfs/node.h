@@ -25,7 +25,7 @@ public:
     Result<Ownership> ownership() override;
     Result<> change_status(const StatusChange& change) override;
     void touch_access(bool always) override;
-    void note_write(bool keep_set_id) override;
+    void note_write() override { touch_modified(); }
     Result<std::size_t> get_attribute(std::string_view name, std::span<std::byte> value) override;
     Result<> set_attribute(std::string_view name, std::span<const std::byte> value, AttributeMode mode) override;
     Result<> remove_attribute(std::string_view name) override;

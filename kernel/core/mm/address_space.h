@@ -183,6 +183,7 @@ private:
     // What lies behind a page, and behind neighbours with consecutive frames.
     struct Backing {
         std::uint64_t page = 0;  // the one that was asked for
+        bool alone = false;      // its neighbours do not matter
         FrameNumber frame{};     // behind it
         std::uint64_t first_page = 0;
         std::uint64_t pages = 0;

@@ -3,7 +3,9 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
+#include "core/mm/frame_allocator.h"
 #include "lib/construct.h"
 #include "lib/heap.h"
 
@@ -38,6 +40,25 @@ constexpr FrameNumber decode(std::uint64_t entry) {
     return FrameNumber{entry / 2};
 }
 constexpr unsigned kTop = Amap::kLevels - 1;
+
+// Drops the frames of these entries of a leaf, runs of consecutive ones at once. Returns how many there were.
+std::uint32_t drop_entries(std::span<const std::uint64_t> entries) {
+    std::uint32_t dropped = 0;
+    for (std::size_t i = 0; i < entries.size();) {
+        if (entries[i] == 0) {
+            ++i;
+            continue;
+        }
+        std::size_t end = i + 1;
+        while (end < entries.size() && entries[end] == entries[i] + 2 * (end - i)) {
+            ++end;
+        }
+        drop_frame_references(decode(entries[i]), end - i);
+        dropped += static_cast<std::uint32_t>(end - i);
+        i = end;
+    }
+    return dropped;
+}
 
 }  // namespace
 
@@ -96,11 +117,7 @@ void Amap::drop_node(Node* node, unsigned level) {
     }
     std::atomic_thread_fence(std::memory_order_acquire);
     if (level == 0) {
-        for (const std::uint64_t entry : node->pages) {
-            if (entry != 0) {
-                drop_frame_reference(decode(entry));
-            }
-        }
+        drop_entries(node->pages);
     } else {
         for (Node* child : node->children) {
             if (child != nullptr) {
@@ -298,17 +315,18 @@ std::uint64_t Amap::erase_below(Node*& place, unsigned level, std::uint64_t firs
     Node& node = *place;
     KASSERT(node.references.load(std::memory_order_relaxed) == 1);
     std::uint64_t erased = 0;
-    for_slots(level, first, last, [&](unsigned slot, std::uint64_t from, std::uint64_t to) {
-        if (level != 0) {
+    if (level == 0) {
+        const std::span entries = std::span(node.pages).subspan(slot_of(first, 0), last - first + 1);
+        erased = drop_entries(entries);
+        std::ranges::fill(entries, 0);
+        node.used -= static_cast<std::uint32_t>(erased);
+    } else {
+        for_slots(level, first, last, [&](unsigned slot, std::uint64_t from, std::uint64_t to) {
             const bool was_used = node.children[slot] != nullptr;
             erased += erase_below(node.children[slot], level - 1, from, to);
             node.used -= was_used && node.children[slot] == nullptr ? 1 : 0;
-        } else if (node.pages[slot] != 0) {
-            drop_frame_reference(decode(std::exchange(node.pages[slot], 0)));
-            --node.used;
-            ++erased;
-        }
-    });
+        });
+    }
     if (node.used == 0) {
         drop_node(std::exchange(place, nullptr), level);
     }

@@ -57,7 +57,9 @@ Result<bool> AddressSpace::back_locked(Region& region, std::uint64_t page, Acces
 void AddressSpace::back_present_locked(Region& region, std::uint64_t page, Amap::Page found, Backing& backing) {
     backing.frame = found.frame;
     backing.writable = found.exclusive && region.is_writable();
-    const Amap::Run run = amap_.run_around(page, region.first_page(), region.end_page(), found.exclusive);
+    const Amap::Run run = backing.alone
+                              ? Amap::Run{page, 1}
+                              : amap_.run_around(page, region.first_page(), region.end_page(), found.exclusive);
     backing.first_page = run.first;
     backing.pages = run.pages;
 }
@@ -65,8 +67,9 @@ void AddressSpace::back_present_locked(Region& region, std::uint64_t page, Amap:
 // Pages of the object around `page` that are in memory, lie in consecutive frames and are not hidden by private copies.
 bool AddressSpace::find_cached_run_locked(Region& region, std::uint64_t page, Backing& backing) {
     // Aligned in the object, as its pages are read and allocated.
-    const std::uint64_t low = page - std::min(page - region.first_page(), region.object_page(page) % kFaultRunPages);
-    const std::uint64_t high = std::min(region.end_page(), low + kFaultAroundPages);
+    const std::uint64_t lead = std::min(page - region.first_page(), region.object_page(page) % kFaultRunPages);
+    const std::uint64_t low = backing.alone ? page : page - lead;
+    const std::uint64_t high = std::min(region.end_page(), low + (backing.alone ? 1 : kFaultAroundPages));
     std::array<Frame*, kFaultAroundPages> frames;
     region.object->peek_pages(region.object_page(low), std::span(frames).first(high - low));
     Frame* const wanted = frames[page - low];

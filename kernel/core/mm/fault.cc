@@ -127,6 +127,7 @@ Result<bool> AddressSpace::back_for_access_locked(VirtAddr address, Access acces
     if (region == nullptr || (forced ? region->shared : !permits(*region, access))) {
         return Error::BadAddress;
     }
+    backing.alone = true;
     const bool backed = TRY(back_locked(*region, address.page_index(), access, backing, missing));
     if (backed && backing.replaced && region->touched) {
         page_map_->unmap(VirtAddr{backing.first_page << kPageShift}, backing.pages);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <bit>
 
 #include "core/mm/buddy.h"
 #include "core/mm/frame_table.h"
@@ -225,6 +226,48 @@ void drop_frame_reference(FrameNumber frame) {
     if (before == 1) {
         std::atomic_thread_fence(std::memory_order_acquire);
         free_frames(frame, 0);
+    }
+}
+
+namespace {
+
+// A frame with one reference is nobody else's, so the count can go without further ado.
+std::uint64_t count_last_references(FrameNumber first, std::uint64_t limit) {
+    std::uint64_t count = 0;
+    while (count < limit && frame_info(first + count).references.load(std::memory_order_acquire) == 1) {
+        ++count;
+    }
+    return count;
+}
+
+void free_run(FrameNumber first, std::uint64_t count) {
+    for (std::uint64_t i = 0; i < count; ++i) {
+        frame_info(first + i).references.store(0, std::memory_order_relaxed);
+        frame_info(first + i).set_kind(FrameKind::FreeTail);
+    }
+    while (count != 0) {
+        const unsigned order = std::min({static_cast<unsigned>(std::countr_zero(frame_value(first))), kMaxFrameOrder,
+                                         static_cast<unsigned>(std::bit_width(count)) - 1});
+        return_block({first, false}, order);
+        first = first + (std::uint64_t{1} << order);
+        count -= std::uint64_t{1} << order;
+    }
+}
+
+}  // namespace
+
+void drop_frame_references(FrameNumber first, std::uint64_t count) {
+    constexpr std::uint64_t kWorthwhile = 4;
+    while (count != 0) {
+        std::uint64_t run = count >= kWorthwhile ? count_last_references(first, count) : 0;
+        if (run >= kWorthwhile) {
+            free_run(first, run);
+        } else {
+            run = 1;
+            drop_frame_reference(first);
+        }
+        first = first + run;
+        count -= run;
     }
 }
 

@@ -28,6 +28,9 @@ void free_frames(FrameNumber first, unsigned order);
 // From now on each frame of the block has a reference of its own and is freed by itself.
 void split_frames(FrameNumber first, unsigned order);
 
+// Drops the reference to each of so many consecutive frames; those that become free are freed as large blocks.
+void drop_frame_references(FrameNumber first, std::uint64_t count);
+
 // One frame of user memory. Errors: NoMemory.
 Result<FrameRef> allocate_user_frame(Zeroing zeroing);
 

@@ -92,6 +92,7 @@ struct Guest {
     }
     template <class T>
     T& data_at(std::size_t offset) {
+        // SAFETY: tests pass aligned offsets; the page outlives the guest.
         return *reinterpret_cast<T*>(frame_pointer(data) + offset);
     }
     StubProcess& stub() { return *MUST(static_cast<StubPageMap&>(*map).stub()); }
@@ -99,7 +100,7 @@ struct Guest {
 
 }  // namespace kernel::platform::hosted
 
-// Defines `name`, the machine code of the assembly text.
+// Defines `name`, the machine code of the assembly text. SAFETY: the code is data here, copied into guests.
 #define GUEST_PROGRAM(name, text)                                                           \
     asm(".pushsection .rodata\n" #name "_begin:\n" text "\n" #name "_end:\n.popsection\n"); \
     extern "C" const std::byte name##_begin[] __attribute__((visibility("hidden")));        \

@@ -212,16 +212,17 @@ extern "C" [[gnu::naked, noreturn]] void kpio_zygote_start() {
     asm("xor %ebp, %ebp\n call kpio_zygote_main\n ud2");
 }
 
-// The compiler may call these.
+// The compiler may call these. SAFETY: the empty asm keeps it from making the loop a call of the function itself.
 extern "C" void* memset(void* target, int value, std::size_t bytes) {
     auto* out = static_cast<unsigned char*>(target);
     for (std::size_t i = 0; i < bytes; ++i) {
-        asm volatile("" ::: "memory");  // keeps the loop from becoming a call of memset
+        asm volatile("" ::: "memory");
         out[i] = static_cast<unsigned char>(value);
     }
     return target;
 }
 
+// SAFETY: as above.
 extern "C" void* memcpy(void* target, const void* source, std::size_t bytes) {
     auto* out = static_cast<unsigned char*>(target);
     const auto* in = static_cast<const unsigned char*>(source);

@@ -5,6 +5,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include <array>
+#include <atomic>
 
 #include "lib/assert.h"
 #include "platform/hosted/guest_memory.h"
@@ -52,6 +53,25 @@ std::byte* reserve_addresses(std::uint64_t bytes) {
 
 const GuestMemory& guest_memory() {
     return memory;
+}
+
+std::optional<std::uint64_t> fresh_guest_offset(std::span<const std::byte> bytes) {
+    // Frames are first given out from the bottom up, so one bound tells new memory from old.
+    static std::atomic<std::uint64_t> used_bytes = 0;
+    const std::uint64_t size = memory.frames << kPageShift;
+    // SAFETY: both are addresses of the process; compared as numbers, because the span may lie anywhere.
+    const std::uint64_t offset =
+        reinterpret_cast<std::uintptr_t>(bytes.data()) - reinterpret_cast<std::uintptr_t>(memory.base);
+    if (offset >= size || bytes.size() > size - offset) {
+        return std::nullopt;
+    }
+    std::uint64_t used = used_bytes.load(std::memory_order_relaxed);
+    do {
+        if (offset < used) {
+            return std::nullopt;
+        }
+    } while (!used_bytes.compare_exchange_weak(used, offset + bytes.size(), std::memory_order_relaxed));
+    return offset;
 }
 
 bool set_up_frames(std::uint64_t guest_bytes, std::uint64_t kernel_bytes) {

@@ -2,6 +2,8 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <optional>
+#include <span>
 
 #include "lib/types.h"
 
@@ -30,6 +32,10 @@ inline bool is_guest_run(FrameNumber first, std::uint64_t count) {
 inline std::uint64_t guest_offset(FrameNumber frame) {
     return (static_cast<std::uint64_t>(frame) - static_cast<std::uint64_t>(guest_memory().first)) << kPageShift;
 }
+
+// Offset in the memfd of bytes that lie in guest memory, if no call has seen them or anything above them before: then
+// the kernel has most likely never touched them, and writing to the memfd costs half of faulting them into its mapping.
+std::optional<std::uint64_t> fresh_guest_offset(std::span<const std::byte> bytes);
 
 // Makes the memfd and the kernel's own zone; called once, before any other thread runs. False when the host refuses.
 bool set_up_frames(std::uint64_t guest_bytes, std::uint64_t kernel_bytes);

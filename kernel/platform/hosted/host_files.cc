@@ -9,6 +9,8 @@
 #include <array>
 #include <cerrno>
 
+#include "platform/cpu.h"
+#include "platform/hosted/guest_memory.h"
 #include "platform/hosted/host_file.h"
 #include "platform/hosted/host_syscall.h"
 #include "platform/hosted/host_visibility.h"
@@ -86,6 +88,42 @@ Result<bool> visit_some(int directory, std::uint64_t& position, HostDirectoryVis
         position = static_cast<std::uint64_t>(record.next_position);
     }
     return filled != 0;
+}
+
+Result<std::size_t> read_into(int file, std::uint64_t offset, std::span<std::byte> bytes) {
+    for (;;) {
+        const HostResult count = host_syscall(SYS_pread64, file, bytes.data(), bytes.size(), offset);
+        if (count != -EINTR) {
+            return TRY(host_checked(count));
+        }
+    }
+}
+
+// Small enough to stay in the processor's cache between the two copies. One for each CPU: nothing here gives the CPU
+// away.
+constexpr std::size_t kBounceBytes = std::size_t{32} * 1024;
+std::span<std::byte> bounce_buffer() {
+    alignas(kPageSize) static std::array<std::array<std::byte, kBounceBytes>, kMaxCpus> buffers;
+    return buffers[this_cpu().index];
+}
+
+// Reads into the guest's memfd, by way of a buffer: reading into the kernel's mapping of it would take a page fault for
+// each page, which zeroes it first.
+Result<std::size_t> read_into_fresh_memory(int file, std::uint64_t offset, std::size_t size, std::uint64_t to) {
+    std::size_t done = 0;
+    while (done < size) {
+        const std::span<std::byte> part = bounce_buffer().first(std::min(size - done, kBounceBytes));
+        const auto count = read_into(file, offset + done, part);
+        if (!count.has_value() || *count == 0) {
+            return done != 0 ? Result<std::size_t>(done) : count;
+        }
+        if (TRY(host_checked(host_syscall(SYS_pwrite64, guest_memory().descriptor, part.data(), *count, to + done))) !=
+            *count) {
+            return std::unexpected(Error::NoMemory);
+        }
+        done += *count;
+    }
+    return done;
 }
 
 }  // namespace
@@ -184,12 +222,9 @@ Result<std::size_t> HostFileObject::read_at(std::uint64_t offset, std::span<std:
         return std::unexpected(Error::IsDirectory);
     }
     const DescriptorUse file = TRY(node_->use(OpenMode::Read));
-    for (;;) {
-        const HostResult count = host_syscall(SYS_pread64, file.descriptor(), bytes.data(), bytes.size(), offset);
-        if (count != -EINTR) {
-            return TRY(host_checked(count));
-        }
-    }
+    const auto fresh = bytes.size() > kPageSize ? fresh_guest_offset(bytes) : std::nullopt;
+    return fresh.has_value() ? read_into_fresh_memory(file.descriptor(), offset, bytes.size(), *fresh)
+                             : read_into(file.descriptor(), offset, bytes);
 }
 
 namespace {

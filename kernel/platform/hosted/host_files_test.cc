@@ -16,6 +16,8 @@
 #include <string>
 #include <thread>
 
+#include "platform/frames.h"
+#include "platform/hosted/guest_memory.h"
 #include "platform/hosted/host_node.h"
 
 namespace kernel::platform {
@@ -92,6 +94,30 @@ TEST_F(HostFiles, ReadsFilesAndStatus) {
     EXPECT_EQ(root().read_at(0, part).error(), Error::IsDirectory);
     EXPECT_EQ(root().lookup("none").error(), Error::NotFound);
     EXPECT_EQ(file->lookup("x").error(), Error::NotDirectory);
+}
+
+// Memory that was never touched is filled past the kernel's mapping; what is read must be the same.
+TEST_F(HostFiles, ReadsIntoFreshAndUsedFrames) {
+    constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
+    ASSERT_TRUE(hosted::set_up_frames(16 * kMiB, kMiB));
+    std::string text(100'001, '\0');
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        text[i] = static_cast<char>(i * 7 + i / 251);
+    }
+    write("tree/big", text);
+    const auto file = find("big");
+    const std::span memory(frame_pointer(frame_ranges()[0].first), 4 * kMiB);
+    for (int round = 0; round < 2; ++round) {
+        for (const std::size_t at : {std::size_t{0}, std::size_t{kMiB}}) {
+            EXPECT_EQ(file->read_at(1, memory.subspan(at, 65'536)).value_or(0), 65'536u);
+            EXPECT_EQ(std::memcmp(memory.data() + at, text.data() + 1, 65'536), 0);
+        }
+        const std::size_t end = (2 + static_cast<std::size_t>(round)) * kMiB;
+        EXPECT_EQ(file->read_at(65'536, memory.subspan(end, 65'536)).value_or(0), text.size() - 65'536);
+        EXPECT_EQ(std::memcmp(memory.data() + end, text.data() + 65'536, text.size() - 65'536), 0);
+        EXPECT_EQ(file->read_at(200'000, memory.subspan(end, 65'536)).value_or(1), 0u);
+    }
+    EXPECT_FALSE(hosted::fresh_guest_offset(bytes_of("elsewhere")).has_value());
 }
 
 TEST_F(HostFiles, NamesAreSingleComponents) {

@@ -9,6 +9,7 @@
 #include "services/linux/process.h"
 #include "services/linux/process_tree.h"
 #include "services/linux/task_exit.h"
+#include "services/linux/write_denial.h"
 #include "services/vfs/operations.h"
 #include "services/vfs/walker.h"
 
@@ -48,11 +49,13 @@ Result<ScriptLine> parse_script_line(std::string_view head) {
 struct Program {
     RefPtr<vfs::File> file;
     String name;
+    RefPtr<WriteDenial> write_denial{};
 };
 
 // Follows "#!" lines until a binary; changes the arguments on the way.
 Result<Program> resolve_scripts(Task& task, Program program, ProgramArguments& arguments) {
     for (unsigned depth = 0;; ++depth) {
+        program.write_denial = TRY(WriteDenial::create(*program.file->inode()));
         std::array<char, kScriptLineBytes> head{};
         const std::span<std::byte> bytes = std::as_writable_bytes(std::span(head));
         mm::IoBuffer buffer(bytes);
@@ -129,7 +132,7 @@ Result<Prepared> prepare(Task& task, Process& process, Program program, ProgramA
 void install(Task& task, Process& process, Prepared prepared, std::string_view called_name) {
     const ProgramImage& image = prepared.image;
     process.set_program({prepared.program.file->path(), image.arguments_start, image.arguments_end, image.environment_start,
-                         image.environment_end});
+                         image.environment_end, std::move(prepared.program.write_denial)});
     const RefPtr<mm::AddressSpace> old_space = process.exchange_space(image.space);
     task.replace_program(image.space, std::move(prepared.context));
     task.set_credentials(std::move(prepared.credentials));

@@ -14,6 +14,7 @@
 #include "services/linux/session.h"
 #include "services/linux/signal_state.h"
 #include "services/linux/task.h"
+#include "services/linux/write_denial.h"
 #include "services/vfs/path.h"
 
 namespace kernel::linux_abi {
@@ -75,6 +76,7 @@ class Process final : public object::Object, public ProcessNode {
     struct Program {
         vfs::Path executable;
         VirtAddr arguments_start{}, arguments_end{}, environment_start{}, environment_end{};
+        RefPtr<WriteDenial> write_denial{};  // of the executable
     };
     Program program() const;
     void set_program(Program program);

@@ -135,6 +135,8 @@ void Task::set_blocked(abi::SignalMask mask) { blocked_.store(mask & ~kUnblockab
 void Task::set_temporary_mask(abi::SignalMask mask) {
     saved_mask_ = blocked();
     set_blocked(mask);
+    // What has been waiting behind the old mask comes now; nobody will send it again.
+    if (has_deliverable_signal(*this)) thread_->interrupt();
 }
 
 void Task::restore_mask() {

@@ -81,8 +81,7 @@ void AddressSpace::revoke_object(MemoryObject& object, UserRange where, PageRang
         cache_.flush(first, pages);
         if (what == MemoryObject::Revoke::Write) {
             if (region->shared && region->is_writable()) {
-                const Access left = without_write(region->access);
-                page_map_->protect(start, pages, left == Access::None ? Access::Read : left);
+                page_map_->protect(start, pages, without_write(region->access));
             }
             continue;
         }

@@ -21,8 +21,8 @@ void mark_used(Frame& frame, PageUse use) {
     if (!frame.has(FrameFlag::Referenced)) {
         frame.set(FrameFlag::Referenced);
     }
-    if (use == PageUse::Write && !frame.has(FrameFlag::Dirty)) {
-        frame.set(FrameFlag::Dirty);
+    if (use == PageUse::Write) {
+        mark_dirty(frame);
     }
 }
 
@@ -153,11 +153,11 @@ Result<> MemoryObject::insert_page(std::uint64_t page, FrameNumber number, bool 
         if (busy) {
             frame.set(FrameFlag::Busy);
         }
-        if (dirty) {
-            frame.set(FrameFlag::Dirty);
-        }
         if (tracks_dirty()) {
             add_to_reclaim_list(frame);
+        }
+        if (dirty) {
+            mark_dirty(frame);
         }
         return {};
     });

@@ -194,6 +194,20 @@ TEST_F(Objects, WrittenPagesGoBackOnce) {
     EXPECT_EQ(pager.contents[0], std::byte{9});
 }
 
+TEST_F(Objects, WritersDoNotFillMemoryWithDirtyPages) {
+    TestPager pager(0);
+    auto object = MUST(PagedObject::create(pager, 0));
+    const std::vector<std::byte> piece(64 * kPageSize, std::byte{5});
+    const auto limit = frame_statistics(platform::FrameZone::User).total / 8;
+    for (std::uint64_t page = 0; page < limit + 200; page += 64) {
+        ASSERT_EQ(MUST(object->write(page * kPageSize, piece)), piece.size());
+        ASSERT_LE(dirty_frames(), limit + 64);
+    }
+    EXPECT_GT(pager.writes, 0);
+    ASSERT_TRUE(object->write_back());
+    EXPECT_EQ(dirty_frames(), 0U);
+}
+
 TEST_F(Objects, MappingsShareTheCacheAndCopyWhenPrivate) {
     TestPager pager(40 * kPageSize);
     RefPtr<MemoryObject> object = MUST(PagedObject::create(pager, pager.contents.size()));

@@ -4,6 +4,7 @@
 
 #include "core/mm/frame_run.h"
 #include "core/mm/memory_object.h"
+#include "core/mm/reclaim.h"
 #include "lib/bytes.h"
 
 namespace kernel::mm {
@@ -95,7 +96,7 @@ Result<std::size_t> MemoryObject::write_piece(std::uint64_t offset, std::uint64_
     }
     const std::size_t copied = TRY(buffer.copy_to(frame.bytes().subspan(offset % kPageSize, bytes)));
     // Again, because a write-back may have begun before the bytes were there.
-    frame.info().set(FrameFlag::Dirty);
+    mark_dirty(frame.info());
     return copied;
 }
 
@@ -117,6 +118,10 @@ Result<std::size_t> MemoryObject::write(std::uint64_t offset, IoBuffer& buffer) 
         if (*copied < piece) {
             break;
         }
+    }
+    if (tracks_dirty() && too_many_are_dirty()) {
+        // Who makes them dirty cleans up. An error is found again by whoever asks for the write-back.
+        static_cast<void>(write_back());
     }
     return done;
 }

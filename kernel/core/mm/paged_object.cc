@@ -155,7 +155,7 @@ PageRange PagedObject::begin_write_back(PageRange range, std::span<FrameRef> fra
         if (!frame.has(FrameFlag::Dirty)) {
             return run.count == 0;
         }
-        frame.clear(FrameFlag::Dirty);
+        mark_clean(frame);
         frame.set(FrameFlag::Writeback);
         run.first = run.count == 0 ? page : run.first;
         frames[run.count++] = FrameRef(frame_number(frame));
@@ -209,7 +209,7 @@ Result<> PagedObject::write_frames(PageRange run, std::span<const FrameRef> fram
     }
     for (const FrameRef& frame : frames) {
         if (!written) {
-            frame.info().set(FrameFlag::Dirty);
+            mark_dirty(frame.info());
         }
         frame.info().clear(FrameFlag::Writeback);
     }

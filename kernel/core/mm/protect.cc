@@ -42,11 +42,10 @@ void AddressSpace::protect_region_locked(Region& region, Access access) {
     if (!region.touched || only_adds_write) {
         return;
     }
-    const Access mapped = without_write(access);
-    if (mapped == Access::None && access == Access::None) {
+    if (access == Access::None) {
         page_map_->unmap(region.start, region.pages());
     } else {
-        page_map_->protect(region.start, region.pages(), mapped == Access::None ? Access::Read : mapped);
+        page_map_->protect(region.start, region.pages(), without_write(access));
     }
 }
 

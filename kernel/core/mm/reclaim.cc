@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "core/mm/reclaim.h"
 
-#include <array>
+#include <atomic>
 
 #include "core/mm/frame_table.h"
 #include "core/mm/memory_object.h"
@@ -17,6 +17,10 @@ struct ReclaimList {
     std::uint64_t count = 0;
 };
 constinit SpinGuarded<ReclaimList, Rank::PageCache> reclaim_list{};
+
+constinit std::atomic<std::uint64_t> dirty_count = 0;
+// Dirty pages may take one part in so many of memory.
+constexpr std::uint64_t kDirtyShare = 8;
 
 // Consecutive pages of one object that look droppable.
 struct Candidate {
@@ -76,12 +80,37 @@ void add_to_reclaim_list(Frame& frame) {
 }
 
 void remove_from_reclaim_list(Frame& frame) {
+    mark_clean(frame);
     reclaim_list.with([&](ReclaimList& list) {
         if (frame.clear(FrameFlag::OnList)) {
             list.frames.remove(frame);
             --list.count;
         }
     });
+}
+
+void mark_dirty(Frame& frame) {
+    if (!frame.has(FrameFlag::Dirty) && !frame.set(FrameFlag::Dirty) && frame.has(FrameFlag::OnList)) {
+        dirty_count.fetch_add(1, std::memory_order_relaxed);
+    }
+}
+
+void mark_clean(Frame& frame) {
+    if (frame.clear(FrameFlag::Dirty) && frame.has(FrameFlag::OnList)) {
+        dirty_count.fetch_sub(1, std::memory_order_relaxed);
+    }
+}
+
+std::uint64_t dirty_frames() {
+    return dirty_count.load(std::memory_order_relaxed);
+}
+
+bool too_many_are_dirty() {
+    std::uint64_t frames = 0;
+    for (const FrameTableRange& range : frame_table.ranges()) {
+        frames += range.zone == platform::FrameZone::Kernel ? 0 : range.count;
+    }
+    return dirty_frames() > frames / kDirtyShare;
 }
 
 std::uint64_t reclaimable_frames() {

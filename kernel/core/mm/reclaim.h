@@ -19,6 +19,13 @@ void remove_from_reclaim_list(Frame& frame);
 // not wait for pagers.
 std::uint64_t reclaim_frames(std::uint64_t wanted);
 
+// For pages in the list and others; only those in the list are counted.
+void mark_dirty(Frame& frame);
+void mark_clean(Frame& frame);
+std::uint64_t dirty_frames();
+// So many pages are dirty that writers should write some back.
+bool too_many_are_dirty();
+
 // Pages in the list.
 std::uint64_t reclaimable_frames();
 

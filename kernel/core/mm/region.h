@@ -14,8 +14,11 @@ namespace kernel::mm {
 using platform::Access;
 using platform::allows;
 
+// How a page is mapped while writes to it must fault. What can be written can be read.
 constexpr Access without_write(Access access) {
-    return static_cast<Access>(static_cast<std::uint8_t>(access) & ~static_cast<std::uint8_t>(Access::Write));
+    const auto rest =
+        static_cast<Access>(static_cast<std::uint8_t>(access) & ~static_cast<std::uint8_t>(Access::Write));
+    return rest == Access::None && access != Access::None ? Access::Read : rest;
 }
 
 // What a region is for, where that matters to limits or to who looks at the list of regions.

@@ -3,30 +3,28 @@
 
 // Moving threads that wait for one CPU to another that has nothing (as urgent) to do.
 namespace kernel::sched {
-namespace {
-
-// A thread that became runnable less than this ago, next to just one that runs, is left to its CPU: that one is likely to
-// block, and threads that wake each other in turn must not be torn apart.
-constexpr std::uint64_t kHandOverPatienceNs = 50'000;
-
-}  // namespace
+// Whether another CPU may take a thread that waits here. Threads that wake each other in turn must not be torn apart.
+bool Scheduler::may_leave_locked(const RunQueue& queue, const SchedEntity& entity, std::uint64_t now_ns) {
+    return queue.runnable() > 2 || now_ns >= entity.patient_until_ns;
+}
 
 // An idle CPU to take one of the waiting threads, or kNone.
-unsigned Scheduler::claim_helper_locked(const RunQueue& queue) {
+unsigned Scheduler::claim_helper_locked(const RunQueue& queue, std::uint64_t now_ns) {
     if (queue.waiting() == 0 || Placement::idle_cpus().empty()) {
         return Placement::kNone;
     }
     unsigned helper = Placement::kNone;
-    queue.find_waiting([&helper](SchedEntity& entity) {
-        helper = Placement::claim_idle(thread_of(entity).affinity());
+    queue.find_waiting([&](SchedEntity& entity) {
+        if (may_leave_locked(queue, entity, now_ns)) {
+            helper = Placement::claim_idle(thread_of(entity).affinity());
+        }
         return helper != Placement::kNone;
     });
     return helper;
 }
 
-void Scheduler::call_helper(Cpu& cpu, unsigned helper) {
+void Scheduler::call_helper(unsigned helper) {
     if (helper != Placement::kNone) {
-        cpu.give_away.store(true);
         platform::send_ipi(helper);
     }
 }
@@ -69,13 +67,12 @@ bool Scheduler::steal(Cpu& cpu, bool real_time_only) {
 bool Scheduler::steal_from(Cpu& victim, Cpu& cpu, bool real_time_only) {
     const std::uint64_t now_ns = platform::monotonic_ns();
     Thread* const stolen = victim.queue.with([&](RunQueue& queue) -> Thread* {
-        const bool patient = !real_time_only && queue.runnable() <= 2 && !victim.give_away.load();
         SchedEntity* const entity = queue.find_waiting([&](SchedEntity& candidate) {
             const Thread& thread = thread_of(candidate);
             if (real_time_only && !candidate.effective.is_real_time()) {
                 return false;
             }
-            if (patient && !candidate.effective.is_real_time() && now_ns < candidate.queued_at_ns + kHandOverPatienceNs) {
+            if (!candidate.effective.is_real_time() && !may_leave_locked(queue, candidate, now_ns)) {
                 return false;
             }
             return thread.affinity().has(cpu.index) && !thread.on_cpu_.load(std::memory_order_acquire);
@@ -85,7 +82,6 @@ bool Scheduler::steal_from(Cpu& victim, Cpu& cpu, bool real_time_only) {
         }
         queue.remove(*entity, now_ns);
         victim.publish_locked(queue);
-        victim.give_away.store(false);
         Thread& thread = thread_of(*entity);
         thread.cpu_.store(cpu.index, std::memory_order_relaxed);
         return &thread;

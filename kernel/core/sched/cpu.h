@@ -44,8 +44,6 @@ struct Cpu : NonCopyable {
 
     // Set by whoever finds that the current thread has to make room; a second one need not tell the CPU again.
     std::atomic<bool> need_resched = false;
-    // Others may take waiting threads without regard to how long these have waited.
-    std::atomic<bool> give_away = false;
     std::atomic<std::uint64_t> slice_end_ns = kNever;
 
     std::atomic<std::uint32_t> waiting = 0;
@@ -113,12 +111,13 @@ private:
     static void on_timer();
     static void reevaluate(Cpu& cpu);
     // Returns the time when it was done.
-    static std::uint64_t enqueue(Thread& thread, unsigned target);
+    static std::uint64_t enqueue(Thread& thread, unsigned target, std::uint64_t patience_ns = 0);
     static void note_woke(std::uint64_t now_ns);
     static bool notify(Cpu& cpu, std::uint64_t preempt_at_ns, std::uint64_t now_ns);
     static std::uint64_t next_look_ns(const RunQueue& queue, std::uint64_t now_ns);
-    static unsigned claim_helper_locked(const RunQueue& queue);
-    static void call_helper(Cpu& cpu, unsigned helper);
+    static bool may_leave_locked(const RunQueue& queue, const SchedEntity& entity, std::uint64_t now_ns);
+    static unsigned claim_helper_locked(const RunQueue& queue, std::uint64_t now_ns);
+    static void call_helper(unsigned helper);
     static void push_waiting(Cpu& cpu);
     static bool steal(Cpu& cpu, bool real_time_only);
     static bool steal_from(Cpu& victim, Cpu& cpu, bool real_time_only);
@@ -154,7 +153,14 @@ decltype(auto) Scheduler::with_queue_of(Thread& thread, F&& f) {
 // Where to run a thread that becomes runnable (placement.cc).
 class Placement {
 public:
-    static unsigned choose(Thread& thread, WakeHint hint, bool is_new);
+    // How long a thread that is to take its waker's place waits for that before it goes elsewhere.
+    static constexpr std::uint64_t kHandOverPatienceNs = 1'000'000;
+
+    struct Choice {
+        unsigned cpu;
+        std::uint64_t patience_ns = 0;
+    };
+    static Choice choose(Thread& thread, WakeHint hint, bool is_new);
 
     static void announce_idle(unsigned cpu);
     static void retract_idle(unsigned cpu);

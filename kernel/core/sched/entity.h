@@ -42,7 +42,8 @@ struct SchedEntity : NonCopyable {
     ListNode real_time_node;
     TreeNode fair_node;
     bool queued = false;  // waits in a run queue
-    std::uint64_t queued_at_ns = 0;
+    // The thread that made this one runnable is expected to block before then: until then it is left alone.
+    std::uint64_t patient_until_ns = 0;
     std::uint64_t left_at_ns = 0;           // when it last stopped competing
     std::uint64_t round_robin_left_ns = 0;  // of the present turn of a RoundRobin thread
 

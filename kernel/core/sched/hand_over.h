@@ -22,7 +22,7 @@ public:
 private:
     static constexpr std::uint8_t kMaximum = 7;
     static constexpr std::uint8_t kSyncThreshold = 2;
-    static constexpr std::uint8_t kPlainThreshold = 6;
+    static constexpr std::uint8_t kPlainThreshold = 5;
 
     void learn(bool soon);
 

@@ -32,38 +32,39 @@ unsigned least_busy(CpuMask allowed, unsigned preferred, std::uint32_t real_time
 
 }  // namespace
 
-unsigned Placement::choose(Thread& thread, WakeHint hint, bool is_new) {
+Placement::Choice Placement::choose(Thread& thread, WakeHint hint, bool is_new) {
     CpuMask allowed = thread.affinity() & Scheduler::online_cpus();
     if (allowed.empty()) {
         allowed = Scheduler::online_cpus();
     }
     if (allowed.count() == 1) {
-        return allowed.lowest();
+        return {.cpu = allowed.lowest()};
     }
     Cpu& here = Cpu::here();
     const bool here_allowed = allowed.has(here.index);
     const std::uint32_t here_runnable = here.runnable.load(std::memory_order_relaxed);
     Thread& waker = Thread::current();
     if (here_allowed && here_runnable == 0) {
-        return here.index;  // the idle loop wakes it and has nothing else to do
+        return {.cpu = here.index};  // the idle loop wakes it and has nothing else to do
     }
     const bool waker_is_thread = !here.in_interrupt && &waker != here.idle_thread.get();
     if (waker_is_thread && here_allowed && here_runnable <= 1 && waker.hand_over_.will_block(hint)) {
-        return here.index;
+        return {.cpu = here.index, .patience_ns = kHandOverPatienceNs};
     }
     const unsigned previous = thread.cpu();
     if (allowed.has(previous) && claim_idle(CpuMask::only(previous)) != kNone) {
-        return previous;
+        return {.cpu = previous};
     }
     if (const unsigned idle = claim_idle(allowed); idle != kNone) {
-        return idle;
+        return {.cpu = idle};
     }
     const std::uint32_t priority = Scheduler::urgency(thread).real_time_priority;
     const unsigned preferred = here_allowed ? here.index : allowed.has(previous) ? previous : allowed.lowest();
     if (is_new || priority != 0) {
-        return least_busy(allowed, preferred, priority);
+        return {.cpu = least_busy(allowed, preferred, priority)};
     }
-    return allowed.has(previous) && is_less_busy(Cpu::at(previous), Cpu::at(preferred), 0) ? previous : preferred;
+    const bool go_back = allowed.has(previous) && is_less_busy(Cpu::at(previous), Cpu::at(preferred), 0);
+    return {.cpu = go_back ? previous : preferred};
 }
 
 unsigned Placement::find_less_busy(CpuMask among, const Cpu& from) {

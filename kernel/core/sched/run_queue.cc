@@ -8,11 +8,11 @@
 
 namespace kernel::sched {
 
-void RunQueue::enqueue(SchedEntity& entity, std::uint64_t now_ns) {
+void RunQueue::enqueue(SchedEntity& entity, std::uint64_t now_ns, std::uint64_t patience_ns) {
     KASSERT(!entity.queued && &entity != current_);
     charge(now_ns);
     entity.queued = true;
-    entity.queued_at_ns = now_ns;
+    entity.patient_until_ns = patience_ns == 0 ? 0 : now_ns + patience_ns;
     if (entity.effective.is_real_time()) {
         insert(entity, false);
         return;
@@ -49,7 +49,7 @@ void RunQueue::requeue_current(Why why, std::uint64_t now_ns) {
     SchedEntity& entity = *current_;
     current_ = nullptr;
     entity.queued = true;
-    entity.queued_at_ns = now_ns;
+    entity.patient_until_ns = 0;
     if (entity.effective.is_real_time()) {
         const bool turn_over = entity.params.policy == Policy::RoundRobin && entity.round_robin_left_ns == 0;
         insert(entity, why == Why::Preempted && !turn_over);
@@ -113,8 +113,9 @@ std::uint64_t RunQueue::preempt_at_ns(std::uint64_t now_ns) const {
 }
 
 std::uint64_t RunQueue::preempt_fair_at_ns(std::uint64_t now_ns) const {
-    const std::uint64_t turn_end_ns = now_ns + FairQueue::turn_left_ns(*current_);
     const SchedEntity* const best = fair_.best();
+    const std::uint64_t patient_until_ns = best == nullptr ? 0 : best->patient_until_ns;
+    const std::uint64_t turn_end_ns = std::max(now_ns + FairQueue::turn_left_ns(*current_), patient_until_ns);
     if (best == nullptr || (best->effective.is_idle_class() && !current_->effective.is_idle_class())) {
         return turn_end_ns;
     }
@@ -124,7 +125,7 @@ std::uint64_t RunQueue::preempt_fair_at_ns(std::uint64_t now_ns) const {
     if (!FairQueue::deadline_before(*best, *current_)) {
         return turn_end_ns;
     }
-    return std::min(turn_end_ns, std::max(now_ns, picked_at_ns_ + kMinimumRunNs));
+    return std::min(turn_end_ns, std::max({now_ns, picked_at_ns_ + kMinimumRunNs, patient_until_ns}));
 }
 
 void RunQueue::update(SchedEntity& entity, std::uint64_t now_ns) {

@@ -23,8 +23,9 @@ inline constexpr std::uint64_t kNever = UINT64_MAX;
 // its user locks it, tells the time and switches.
 class RunQueue : NonCopyable {
 public:
-    // An entity that is in no queue begins to wait here.
-    void enqueue(SchedEntity& entity, std::uint64_t now_ns);
+    // An entity that is in no queue begins to wait here; with `patience_ns`, for a hand-over: for this long a fair one
+    // does not preempt the current one.
+    void enqueue(SchedEntity& entity, std::uint64_t now_ns, std::uint64_t patience_ns = 0);
     // A waiting entity leaves.
     void remove(SchedEntity& entity, std::uint64_t now_ns);
 

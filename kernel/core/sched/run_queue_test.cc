@@ -214,6 +214,22 @@ TEST_F(RunQueueTest, RoundRobinTakesTurnsAndFifoDoesNot) {
     EXPECT_EQ(queue_.preempt_at_ns(now_ns_), kNever);
 }
 
+TEST_F(RunQueueTest, AHandOverIsGivenTimeButNotForEver) {
+    add(SchedParams::fair());
+    queue_.pick(now_ns_);
+    run_for(10 * kMs);
+    SchedEntity& woken = make(SchedParams::fair());
+    queue_.enqueue(woken, now_ns_, kMs);
+    EXPECT_EQ(queue_.preempt_at_ns(now_ns_), now_ns_ + kMs);
+    now_ns_ += kMs;
+    queue_.charge(now_ns_);
+    EXPECT_EQ(queue_.preempt_at_ns(now_ns_), now_ns_);
+    // Real-time threads do not wait for it.
+    SchedEntity& urgent = make(SchedParams::real_time(Policy::Fifo, 1));
+    queue_.enqueue(urgent, now_ns_, kMs);
+    EXPECT_EQ(queue_.preempt_at_ns(now_ns_), now_ns_);
+}
+
 // sched(7): a FIFO thread that is preempted stays at the head of its list; one that yields goes to the end.
 TEST_F(RunQueueTest, APreemptedFifoThreadKeepsItsPlace) {
     SchedEntity& first = add(SchedParams::real_time(Policy::Fifo, 10));

@@ -100,7 +100,7 @@ void Scheduler::schedule(How how) {
         cpu.switched_at_ns.store(now_ns, std::memory_order_relaxed);
         SchedEntity* const entity = queue.pick(now_ns);
         look_at_ns = next_look_ns(queue, now_ns);
-        helper = claim_helper_locked(queue);
+        helper = claim_helper_locked(queue, now_ns);
         cpu.publish_locked(queue);
         if (entity == nullptr) {
             return nullptr;
@@ -110,7 +110,7 @@ void Scheduler::schedule(How how) {
         return &picked;
     });
     cpu.set_slice_end(look_at_ns);
-    call_helper(cpu, helper);
+    call_helper(helper);
     count(how == How::Idles ? cpu.idle_ns : cpu.busy_ns, ran_ns);
     if (next == nullptr) {
         next = cpu.idle_thread.get();
@@ -141,7 +141,7 @@ void Scheduler::finish_switch() {
     if (dead) {
         cpu.graveyard.push_back(previous);
     } else if (moves) {
-        enqueue(previous, Placement::choose(previous, WakeHint::None, true));
+        enqueue(previous, Placement::choose(previous, WakeHint::None, true).cpu);
     }
 }
 
@@ -156,15 +156,16 @@ void Scheduler::start(Thread& thread) {
     auto expected = Thread::Phase::New;
     KASSERT(thread.phase_.compare_exchange_strong(expected, Thread::Phase::Running));
     thread.add_reference();  // its own, until it has ended
-    const unsigned target = Placement::choose(thread, WakeHint::None, true);
-    note_woke(enqueue(thread, target));
+    const Placement::Choice choice = Placement::choose(thread, WakeHint::None, true);
+    note_woke(enqueue(thread, choice.cpu, choice.patience_ns));
 }
 
 void Scheduler::make_runnable(Thread& thread, WakeHint hint) {
     while (thread.on_cpu_.load(std::memory_order_acquire)) {
         cpu_relax();  // it is just being switched away from
     }
-    note_woke(enqueue(thread, Placement::choose(thread, hint, false)));
+    const Placement::Choice choice = Placement::choose(thread, hint, false);
+    note_woke(enqueue(thread, choice.cpu, choice.patience_ns));
 }
 
 void Scheduler::note_woke(std::uint64_t now_ns) {
@@ -173,7 +174,7 @@ void Scheduler::note_woke(std::uint64_t now_ns) {
     }
 }
 
-std::uint64_t Scheduler::enqueue(Thread& thread, unsigned target) {
+std::uint64_t Scheduler::enqueue(Thread& thread, unsigned target, std::uint64_t patience_ns) {
     const std::uint64_t now_ns = platform::monotonic_ns();
     while (true) {
         if (const unsigned old = thread.cpu(); old != target) {
@@ -188,7 +189,7 @@ std::uint64_t Scheduler::enqueue(Thread& thread, unsigned target) {
                 target = allowed.lowest();
                 return false;
             }
-            queue.enqueue(thread.entity_, now_ns);
+            queue.enqueue(thread.entity_, now_ns, patience_ns);
             look_at_ns = next_look_ns(queue, now_ns);
             cpu.publish_locked(queue);
             return true;
@@ -241,13 +242,13 @@ void Scheduler::reevaluate(Cpu& cpu) {
         queue.charge(now_ns);
         preempt_at_ns = queue.preempt_at_ns(now_ns);
         look_at_ns = next_look_ns(queue, now_ns);
-        helper = claim_helper_locked(queue);
+        helper = claim_helper_locked(queue, now_ns);
         leave_to_helper = helper != Placement::kNone && queue.waiting() == 1 && queue.real_time_waiting() == 0;
     });
     if (leave_to_helper) {
         look_at_ns = now_ns + kBalancePeriodNs;  // unless the helper has come by then
     }
-    call_helper(cpu, helper);
+    call_helper(helper);
     if (preempt_at_ns <= now_ns && !leave_to_helper) {
         cpu.need_resched.store(true);
     }

@@ -97,7 +97,7 @@ void Scheduler::set_affinity(Thread& thread, CpuMask mask) {
                 cpu_relax();
                 break;
             case Next::Move:
-                enqueue(thread, Placement::choose(thread, WakeHint::None, true));
+                enqueue(thread, Placement::choose(thread, WakeHint::None, true).cpu);
                 return;
             case Next::Leave:
                 notify(Cpu::at(where), 0, 0);

@@ -160,6 +160,8 @@ TEST(stop_and_continue) {
     CHECK(WIFCONTINUED(status));
     CHECK_EQ(status, 0xffff);
     CHECK_EQ(wait4_raw(child, &status, WCONTINUED | WNOHANG), 0);
+    // In a group of its own, which has a parent in its session: an orphaned group would ignore the signal.
+    CHECK_OK(setpgid(child, child));
     CHECK_OK(kill(child, SIGTSTP));
     siginfo_t info{};
     CHECK_EQ(waitid_raw(P_PID, child, &info, WSTOPPED | WNOWAIT), 0);

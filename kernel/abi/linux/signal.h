@@ -34,7 +34,7 @@ enum SigprocmaskHow : std::uint32_t { kSigBlock = 0, kSigUnblock = 1, kSigSetmas
 
 enum SignalCode : int {
     kSiUser = 0, kSiKernel = 0x80, kSiQueue = -1, kSiTimer = -2, kSiTkill = -6,
-    kIllIllopn = 2, kFpeIntdiv = 1, kFpeFltinv = 7, kSegvMaperr = 1, kSegvAccerr = 2, kBusAdraln = 1, kBusAdrerr = 2,
+    kIllIllopn = 2, kFpeIntdiv = 1, kFpeIntovf = 2, kFpeFltdiv = 3, kFpeFltovf = 4, kFpeFltund = 5, kFpeFltres = 6, kFpeFltinv = 7, kSegvMaperr = 1, kSegvAccerr = 2, kBusAdraln = 1, kBusAdrerr = 2,
     kTrapBrkpt = 1, kTrapTrace = 2, kCldExited = 1, kCldKilled = 2, kCldDumped = 3, kCldTrapped = 4, kCldStopped = 5, kCldContinued = 6,
     kSysSeccomp = 1,
 };

@@ -84,6 +84,8 @@ Result<std::int64_t> sys_mmap(Task& task, Address address, Size length, Protecti
     request.bytes = length;
     request.address = (flags & (abi::kMapFixed | abi::kMapFixedNoreplace)) != 0 ? address.value : address.value.page_up();
     if (!align_up_checked(length.value, kPageSize)) return Error::NoMemory;
+    if ((flags & abi::kMapAnonymous) == 0 && !checked_add(static_cast<std::uint64_t>(offset), align_up(length.value, kPageSize)))
+        return Error::Overflow;
     request.access = access_of(protection);
     request.fixed = (flags & (abi::kMapFixed | abi::kMapFixedNoreplace)) != 0;
     request.no_replace = (flags & abi::kMapFixedNoreplace) != 0;
@@ -91,6 +93,8 @@ Result<std::int64_t> sys_mmap(Task& task, Address address, Size length, Protecti
     request.shared = type != abi::kMapPrivate;
     request.grows_down = (flags & abi::kMapGrowsdown) != 0;
     request.populate = (flags & (abi::kMapPopulate | abi::kMapLocked)) != 0;
+    if (request.fixed && length > platform::kUserMax.value) return Error::NoMemory;
+    if (request.fixed && address.value.value > platform::kUserMax.value - length) return Error::NoMemory;
     if ((flags & abi::kMapAnonymous) != 0)
         TRY(attach_anonymous(request));
     else
@@ -106,9 +110,18 @@ Result<std::int64_t> sys_munmap(Task& task, Address address, Size length) {
 
 Result<std::int64_t> sys_mprotect(Task& task, Address address, Size length, ProtectionArg protection) {
     if ((protection & ~kKnownProtection) != 0) return Error::InvalidArgument;
-    if (!address.value.is_page_aligned()) return Error::InvalidArgument;
+    constexpr std::uint32_t kGrows = abi::kProtGrowsdown | abi::kProtGrowsup;
+    if (!address.value.is_page_aligned() || (protection & kGrows) == kGrows) return Error::InvalidArgument;
     if (length == 0) return 0;
-    TRY(task.space().protect(address, length, access_of(protection)));
+    VirtAddr start = address;
+    if ((protection & kGrows) != 0) {
+        // The whole of a stack from its present beginning; no mapping grows up here.
+        const std::optional<mm::RegionInfo> region = task.space().region_at_or_after(address);
+        if (!region || region->start > start) return Error::NoMemory;
+        if (!region->grows_down || (protection & abi::kProtGrowsup) != 0) return Error::InvalidArgument;
+        start = region->start;
+    }
+    TRY(task.space().protect(start, length + (address.value - start), access_of(protection)));
     return 0;
 }
 

@@ -94,7 +94,6 @@ Result<std::int64_t> sys_clock_getres(Task& task, ClockArg clock, OutStruct<abi:
 
 Result<std::int64_t> sys_clock_nanosleep(Task& task, ClockArg clock, Hex flags, InStruct<abi::Timespec> request,
                                          OutStruct<abi::Timespec> remaining) {
-    if (clock == abi::kClockThreadCputime) return Error::InvalidArgument;
     if (!is_sleepable(clock)) {
         TRY(read_clock(task, clock));
         return Error::NotSupported;

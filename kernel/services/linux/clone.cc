@@ -80,6 +80,9 @@ void inherit(Task& parent, Task& child, const CloneRequest& request) {
     const TaskName name = parent.name();
     child.set_name(std::string_view(name.data()));
     child.set_blocked(parent.blocked());
+    // Both were valid for the parent.
+    (void)child.thread().set_params(parent.thread().params());
+    (void)child.thread().set_affinity(parent.thread().affinity());
     // clone(2): a thread that shares memory has no alternate stack, unless its parent waits for it.
     if (!has(request, abi::kCloneVm) || has(request, abi::kCloneVfork)) child.signal_stack() = parent.signal_stack();
     if (has(request, abi::kCloneChildCleartid)) child.clear_child_tid() = request.child_tid;
@@ -151,6 +154,8 @@ Result<std::int64_t> sys_clone3(Task& task, InStruct<abi::CloneArgs> arguments, 
     if (args.set_tid_count != 0 || (args.flags & (abi::kCloneSignalMask | abi::kCloneDetached)) != 0 ||
         args.exit_signal > abi::kCloneSignalMask || (args.stack == 0) != (args.stack_bytes == 0))
         return Error::InvalidArgument;
+    const bool without_signal = (args.flags & (abi::kCloneThread | abi::kCloneParent)) != 0;
+    if (without_signal && args.exit_signal != 0) return Error::InvalidArgument;
     CloneRequest request;
     request.flags = args.flags;
     request.exit_signal = static_cast<int>(args.exit_signal);

@@ -159,7 +159,7 @@ Result<std::int64_t> futex_requeue(mm::AddressSpace& space, const FutexRequeue& 
     const auto move = [&](Waiters& a, Waiters& b) { return requeue_locked(a, b, from_key, to_key, request); };
     const RequeueResult result =
         &from == &to ? from.with([&](Waiters& list) { return move(list, list); }) : from.with_both(to, move);
-    return static_cast<std::int64_t>(result.woken) + (request.expected ? static_cast<std::int64_t>(result.moved) : 0);
+    return static_cast<std::int64_t>(result.woken) + static_cast<std::int64_t>(result.moved);
 }
 
 namespace {

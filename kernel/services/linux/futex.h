@@ -26,7 +26,7 @@ Result<std::int64_t> futex_wake(mm::AddressSpace& space, VirtAddr word, bool pri
 Result<std::int64_t> futex_wake_word(mm::AddressSpace& space, VirtAddr word, std::uint32_t count);
 
 // Wakes `wake_count` and moves up to `move_count` of the others to `target`. With `expected`, only if the word has that value
-// (WouldBlock). Returns the number woken, plus the moved ones when `expected` is given.
+// (WouldBlock). Returns the number woken and moved.
 struct FutexRequeue {
     VirtAddr word{}, target{};
     bool private_word = false;

@@ -18,7 +18,7 @@ void CpuUsage::add(const CpuUsage& other) {
 }
 
 Process::Process(int pid, RefPtr<mm::AddressSpace> space, RefPtr<SignalActions> actions, const Limits& limits)
-    : pid_(pid), start_ns_(platform::monotonic_ns()) {
+    : pid_(pid), start_ns_(platform::monotonic_ns()), alarm_(std::in_place, *this) {
     Shared& shared = shared_.unguarded();
     shared.space = std::move(space);
     shared.actions = std::move(actions);

@@ -74,8 +74,9 @@ Departure depart(Tree& t, Task& task, ProcessList& removed) {
     --links.leaving_count;
     --t.task_count;
     t.tasks.erase(key(task.tid()));
-    if (!links.exiting && task.tid() == process.pid()) links.wait_status = exit_status_word(task.exit_code());
     if (links.task_count != 0) return result;
+    // Without exit_group it is the last thread's status that counts.
+    if (!links.exiting) links.wait_status = exit_status_word(task.exit_code());
 
     result.process_ended = true;
     links.exiting = true;
@@ -188,8 +189,10 @@ void leave(Task& task) {
     if (!departure.process_ended) return;
 
     for (RefPtr<Process> child = next_process(kFirstPid); child; child = next_process(child->pid() + 1)) {
-        const int death_signal = child->take_parent_died() ? child->parent_death_signal().load() : 0;
+        if (!child->take_parent_died()) continue;
+        const int death_signal = child->parent_death_signal().load();
         if (death_signal != 0) (void)send_to_process(*child, kernel_signal(death_signal));
+        if (const int group = group_of(*child); group != departure.group) hang_up_if_newly_orphaned(group);
     }
     hang_up_if_newly_orphaned(departure.group);
     if (departure.exit_signal == abi::kSigchld) {

@@ -35,8 +35,10 @@ struct ProgramArguments {
     StringBlock environment;
 };
 
-// Limits of execve(2): ARG_MAX for everything, MAX_ARG_STRLEN for one string.
-inline constexpr std::size_t kMaxArgumentBytes = 2 * 1024 * 1024;
+// Limits of execve(2), "Limits on size of arguments and environment": a quarter of the stack's limit for everything, between
+// these two; MAX_ARG_STRLEN for one string.
+inline constexpr std::uint64_t kMinArgumentBytes = 128 * 1024;
+inline constexpr std::uint64_t kMaxArgumentBytes = 6 * 1024 * 1024;
 inline constexpr std::size_t kMaxArgumentString = 128 * 1024;
 
 struct ProgramImage {

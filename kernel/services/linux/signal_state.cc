@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "services/linux/signal_state.h"
 
+#include <algorithm>
 #include <bit>
 
 #include "lib/own.h"
@@ -8,7 +9,7 @@
 namespace kernel::linux_abi {
 namespace {
 
-// Bound on the details that one queue keeps, RLIMIT_SIGPENDING's place.
+// Bound on the details that one queue keeps, whatever RLIMIT_SIGPENDING says.
 constexpr unsigned kMaxQueued = 1024;
 
 constexpr bool is_realtime(int signal) { return signal >= abi::kSigrtmin; }
@@ -95,11 +96,11 @@ bool SignalActions::is_ignored(int signal) const {
 
 PendingSignals::~PendingSignals() { discard(~abi::SignalMask{0}); }
 
-Result<> PendingSignals::add(const abi::Siginfo& info) {
+Result<> PendingSignals::add(const abi::Siginfo& info, std::uint64_t limit) {
     const abi::SignalMask bit = abi::signal_bit(info.signal);
     if (!is_realtime(info.signal) && (mask_ & bit) != 0) return {};
     Result<OwnPtr<Entry>> entry = Error::NoMemory;
-    if (queued_ < kMaxQueued) entry = make_own<Entry>();
+    if (queued_ < std::min<std::uint64_t>(limit, kMaxQueued)) entry = make_own<Entry>();
     if (entry) {
         (*entry)->info = info;
         queue_.push_back(*entry->release());

@@ -59,7 +59,8 @@ class PendingSignals {
     abi::SignalMask mask() const { return mask_; }
     // A standard signal that is pending already is dropped. Without memory for the details of a standard signal they are
     // lost and the signal is kept; for a real-time signal WouldBlock is returned, as sigqueue(3) says.
-    Result<> add(const abi::Siginfo& info);
+    // `limit` is RLIMIT_SIGPENDING.
+    Result<> add(const abi::Siginfo& info, std::uint64_t limit);
     // Takes the most urgent signal that is in `wanted`: synchronous ones first, then the lowest number.
     bool take(abi::SignalMask wanted, abi::Siginfo& info);
     void discard(abi::SignalMask signals);

@@ -166,7 +166,8 @@ Result<> send_to_process(Process& process, const abi::Siginfo& info) {
     apply_send_effects(process, info.signal);
     const RefPtr<Task> receiver = choose_receiver(process, info.signal);
     if (!receiver || is_dropped(process, *receiver, info.signal)) return {};
-    TRY(process.pending().with([&](PendingSignals& pending) { return pending.add(info); }));
+    const std::uint64_t limit = process.limit(abi::kRlimitSigpending).current;
+    TRY(process.pending().with([&](PendingSignals& pending) { return pending.add(info, limit); }));
     receiver->kick();
     return {};
 }
@@ -176,7 +177,8 @@ Result<> send_to_task(Task& task, const abi::Siginfo& info) {
     Process& process = task.process();
     apply_send_effects(process, info.signal);
     if (is_dropped(process, task, info.signal)) return {};
-    TRY(task.pending().with([&](PendingSignals& pending) { return pending.add(info); }));
+    const std::uint64_t limit = process.limit(abi::kRlimitSigpending).current;
+    TRY(task.pending().with([&](PendingSignals& pending) { return pending.add(info, limit); }));
     if ((task.blocked() & abi::signal_bit(info.signal)) == 0 || task.waits_for(info.signal)) task.kick();
     return {};
 }
@@ -221,7 +223,7 @@ void force_signal(Task& task, const abi::Siginfo& info) {
         (void)actions->exchange(info.signal, abi::Sigaction{});
         task.set_blocked(task.blocked() & ~bit);
     }
-    (void)task.pending().with([&](PendingSignals& pending) { return pending.add(info); });
+    (void)task.pending().with([&](PendingSignals& pending) { return pending.add(info, abi::kRlimInfinity); });
 }
 
 bool has_deliverable_signal(Task& task) { return deliverable(task) != 0; }

@@ -26,7 +26,7 @@ struct Invoke<F> {
 };
 
 #define ARG(type, name) \
-    syscall::ArgumentInfo { #name, &ArgumentTraits<type>::type }
+    syscall::ArgumentInfo { #name, &ArgumentTraits<type>::kType }
 #define SYSCALL(number, name, status, note, ...)                                                      \
     constexpr std::array<syscall::ArgumentInfo, std::initializer_list<syscall::ArgumentInfo>{__VA_ARGS__}.size()> \
         kArguments_##name{__VA_ARGS__};

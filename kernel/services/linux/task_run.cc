@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // The loop of a task between user mode and kernel: traps in, results and signals out.
 #include "core/sched/scheduler.h"
+#include "lib/bytes.h"
 #include "lib/log.h"
 #include "platform/clock.h"
 #include "services/linux/errno.h"
@@ -19,7 +20,27 @@ enum Vector : std::uint8_t {
     kInvalidTss = 10, kSegmentNotPresent = 11, kStackFault = 12, kGeneralProtection = 13, kX87Error = 16, kAlignmentCheck = 17, kSimdError = 19,
 };
 
-abi::Siginfo signal_of_exception(std::uint8_t vector, VirtAddr instruction) {
+// Which floating-point exceptions are raised and not masked: x87 status and control words, or MXCSR. Intel SDM volume 1, 8.5 and 10.2.3.
+std::uint32_t unmasked_float_exceptions(std::uint8_t vector, std::span<const std::byte> xstate) {
+    constexpr std::size_t kControlWord = 0, kStatusWord = 2, kMxcsr = 24, kMxcsrMaskShift = 7;
+    constexpr std::uint32_t kAll = 0x3f;
+    if (vector == kX87Error)
+        return read_unaligned<std::uint16_t>(xstate, kStatusWord) & ~std::uint32_t{read_unaligned<std::uint16_t>(xstate, kControlWord)} & kAll;
+    const auto mxcsr = read_unaligned<std::uint32_t>(xstate, kMxcsr);
+    return mxcsr & ~(mxcsr >> kMxcsrMaskShift) & kAll;
+}
+
+int float_signal_code(std::uint32_t exceptions) {
+    constexpr std::uint32_t kInvalid = 1, kDenormal = 2, kDivide = 4, kOverflowed = 8, kUnderflow = 16, kPrecision = 32;
+    if ((exceptions & kInvalid) != 0) return abi::kFpeFltinv;
+    if ((exceptions & kDivide) != 0) return abi::kFpeFltdiv;
+    if ((exceptions & kOverflowed) != 0) return abi::kFpeFltovf;
+    if ((exceptions & (kUnderflow | kDenormal)) != 0) return abi::kFpeFltund;
+    if ((exceptions & kPrecision) != 0) return abi::kFpeFltres;
+    return abi::kFpeFltinv;
+}
+
+abi::Siginfo signal_of_exception(std::uint8_t vector, VirtAddr instruction, std::span<const std::byte> xstate) {
     switch (vector) {
         case kDivideError:
             return fault_signal(abi::kSigfpe, abi::kFpeIntdiv, instruction);
@@ -31,7 +52,7 @@ abi::Siginfo signal_of_exception(std::uint8_t vector, VirtAddr instruction) {
             return fault_signal(abi::kSigill, abi::kIllIllopn, instruction);
         case kX87Error:
         case kSimdError:
-            return fault_signal(abi::kSigfpe, abi::kFpeFltinv, instruction);
+            return fault_signal(abi::kSigfpe, float_signal_code(unmasked_float_exceptions(vector, xstate)), instruction);
         case kAlignmentCheck:
             return fault_signal(abi::kSigbus, abi::kBusAdraln, VirtAddr{0});
         case kStackFault:
@@ -96,7 +117,8 @@ void Task::handle_trap(const platform::Trap& trap) {
         case platform::TrapKind::Exception: {
             last_trap_ = trap;
             const Result<platform::Registers*> registers = context_->registers();
-            force_signal(*this, signal_of_exception(trap.vector, VirtAddr{registers ? (*registers)->rip : 0}));
+            if (!registers) break;  // the next entry finds it dead
+            force_signal(*this, signal_of_exception(trap.vector, VirtAddr{(*registers)->rip}, context_->xstate()));
             break;
         }
         case platform::TrapKind::BadSyscall:

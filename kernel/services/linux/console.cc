@@ -7,10 +7,13 @@
 #include "core/mm/io_buffer.h"
 #include "lib/immortal.h"
 #include "platform/console.h"
+#include "services/linux/anonymous_place.h"
+#include "services/linux/mounts.h"
 #include "services/linux/process.h"
 #include "services/linux/process_tree.h"
 #include "services/linux/task.h"
 #include "services/vfs/device_registry.h"
+#include "services/vfs/walker.h"
 
 namespace kernel::linux_abi {
 namespace {
@@ -72,12 +75,17 @@ class StreamFile final : public vfs::File {
     }
     bool is_pollable() const override { return true; }
     Result<vfs::Status> status() override {
+        if (inode() != nullptr) return File::status();
         vfs::Status status;
         status.type = vfs::FileType::Fifo;
         status.permissions = 0600;
+        status.user = credentials()->file_user();
+        status.group = credentials()->file_group();
         status.links = 1;
+        status.inode = 1 + static_cast<std::uint64_t>(stream_);
         return status;
     }
+    Result<vfs::Path> link_path() override;
 
   protected:
     bool is_stream() const override { return true; }
@@ -118,6 +126,22 @@ class StreamFile final : public vfs::File {
   private:
     const platform::ConsoleStream stream_;
 };
+
+class StreamReopener final : public Reopener {
+  public:
+    explicit StreamReopener(platform::ConsoleStream stream) : stream_(stream) {}
+    Result<RefPtr<vfs::File>> open(vfs::OpenRequest&& request) override {
+        return RefPtr<vfs::File>(TRY(make_ref<StreamFile>(std::move(request), stream_)));
+    }
+
+  private:
+    const platform::ConsoleStream stream_;
+};
+
+Result<vfs::Path> StreamFile::link_path() {
+    if (path()) return path();
+    return make_anonymous_place(TRY(status()), TRY(make_ref<StreamReopener>(stream_)));
+}
 
 class TerminalFile final : public vfs::File {
   public:
@@ -161,6 +185,15 @@ Result<RefPtr<vfs::File>> open_controlling_terminal(vfs::Inode&, vfs::OpenReques
     return open_terminal(std::move(terminal), std::move(request));
 }
 
+// Where the terminal has its name, so that ttyname(3) finds it; empty in a tree without /dev.
+vfs::Path console_device(const RefPtr<security::Credentials>& credentials) {
+    const RefPtr<vfs::MountNamespace> mounts = mount_namespace();
+    if (!mounts) return {};
+    const vfs::Path root = mounts->root();
+    Result<vfs::Path> device = vfs::resolve({root, root, credentials}, "/dev/console");
+    return device ? std::move(*device) : vfs::Path();
+}
+
 }  // namespace
 
 Result<RefPtr<vfs::File>> open_terminal(RefPtr<Terminal> terminal, vfs::OpenRequest&& request) {
@@ -183,9 +216,10 @@ Result<> initialize_console() {
 
 Result<std::array<RefPtr<vfs::File>, 3>> open_standard_files(const RefPtr<security::Credentials>& credentials) {
     const platform::ConsoleKind kind = platform::console_kind();
+    const vfs::Path device = console_device(credentials);
     const auto open = [&](bool is_terminal, vfs::OpenFlags flags, platform::ConsoleStream stream) -> Result<RefPtr<vfs::File>> {
         if (is_terminal && console->terminal)
-            return open_terminal(console->terminal, {vfs::Path(), vfs::OpenFlags::Read | vfs::OpenFlags::Write, credentials});
+            return open_terminal(console->terminal, {device, vfs::OpenFlags::Read | vfs::OpenFlags::Write, credentials});
         return RefPtr<vfs::File>(TRY(make_ref<StreamFile>(vfs::OpenRequest{vfs::Path(), flags, credentials}, stream)));
     };
     std::array<RefPtr<vfs::File>, 3> files;

@@ -8,7 +8,7 @@
 #include "abi/linux/tty.h"
 #include "core/mm/address_space.h"
 #include "platform/clock.h"
-#include "services/linux/pipe_inode.h"
+#include "services/linux/anonymous_place.h"
 
 namespace kernel::linux_abi {
 namespace {
@@ -118,11 +118,26 @@ Result<vfs::Status> PipeFile::status() {
     return status;
 }
 
+// Unlike a FIFO, a pipe that is opened again waits for nobody.
+class PipeReopener final : public Reopener {
+public:
+    PipeReopener(RefPtr<Pipe> pipe, std::uint64_t inode) : pipe_(std::move(pipe)), inode_number_(inode) {}
+    Result<RefPtr<vfs::File>> open(vfs::OpenRequest&& request) override {
+        RefPtr<PipeFile> file = TRY(make_ref<PipeFile>(std::move(request), pipe_, inode_number_));
+        (void)file->attach();
+        return RefPtr<vfs::File>(std::move(file));
+    }
+
+private:
+    const RefPtr<Pipe> pipe_;
+    const std::uint64_t inode_number_;
+};
+
 Result<vfs::Path> PipeFile::link_path() {
     if (path()) {
         return path();
     }
-    return make_pipe_place(pipe_, TRY(status()));
+    return make_anonymous_place(TRY(status()), TRY(make_ref<PipeReopener>(pipe_, inode_number_)));
 }
 
 Result<std::uint64_t> PipeFile::set_pipe_capacity(std::uint64_t bytes, bool privileged) {

@@ -155,6 +155,7 @@ class VfsTest : public MemoryTest {
 protected:
     void SetUp() override {
         MUST(vfs::dentries::reserve(4096));
+        (void)vfs::dentries::shrink(SIZE_MAX);
         MemoryTest::SetUp();
     }
 };

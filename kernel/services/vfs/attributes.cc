@@ -76,8 +76,11 @@ Result<> change_owner(const Path& path, std::optional<std::uint32_t> user, std::
         }
     }
     StatusChange change{.user = user, .group = group};
-    if (file.type != FileType::Directory) {
-        change.permissions = without_set_id(file, who);
+    const std::uint32_t permissions = without_set_id(file, who);
+    if (file.type != FileType::Directory && permissions != file.permissions) {
+        // The loss of the bits is a change of permissions, with its own condition.
+        TRY(check_owner(path.inode(), who));
+        change.permissions = permissions;
     }
     return apply(path, change);
 }

@@ -80,7 +80,7 @@ struct Owner {
 };
 
 struct Entry {
-    std::string_view name;
+    std::string_view name{};
     FileType type = FileType::Regular;
     std::uint32_t permissions = 0444;
     // Regular files. The text is made when a read begins at offset 0 and stays for the reads that go on.

@@ -47,9 +47,10 @@ Result<std::int64_t> sys_wait4(Task& task, Pid pid, UserPtr<std::int32_t> status
     if (pid == INT32_MIN) return Error::NoSuchProcess;
     WaitSelector selector;
     selector.options = options | abi::kWexited;
-    if (pid > 0) selector = {abi::kPPid, pid, selector.options};
-    else if (pid == 0) selector = {abi::kPPgid, 0, selector.options};
-    else if (pid < -1) selector = {abi::kPPgid, -pid, selector.options};
+    selector.caller_tid = task.tid();
+    if (pid > 0) selector.type = abi::kPPid, selector.id = pid;
+    else if (pid == 0) selector.type = abi::kPPgid;
+    else if (pid < -1) selector.type = abi::kPPgid, selector.id = -pid;
     const std::optional<WaitedChild> child = TRY(wait_for_child(task, selector));
     if (!child) return 0;
     if (!status.is_null()) TRY(task.space().write_user(status, child->status));
@@ -64,7 +65,7 @@ Result<std::int64_t> sys_waitid(Task& task, WaitIdTypeArg type, Pid id, OutStruc
     if ((options & ~kKnown) != 0 || (options & kStates) == 0) return Error::InvalidArgument;
     if (type > abi::kPPgid || (type == abi::kPPid && id <= 0) || (type == abi::kPPgid && id < 0)) return Error::InvalidArgument;
     const std::optional<WaitedChild> child =
-        TRY(wait_for_child(task, {static_cast<abi::WaitIdType>(type.value), id, options}));
+        TRY(wait_for_child(task, {static_cast<abi::WaitIdType>(type.value), id, options, task.tid()}));
     abi::Siginfo result{};
     if (child) {
         result.signal = abi::kSigchld;

@@ -101,7 +101,7 @@ Result<> add_to_tree(Task& parent, Task& child, const CloneRequest& request) {
         parent_process = process_tree::find_process(process_tree::parent_pid(parent.process()));
         if (!parent_process) return Error::RestartAlways;
     }
-    return process_tree::add_process(parent_process.get(), child.process(), child, request.exit_signal);
+    return process_tree::add_process(parent_process.get(), parent.tid(), child.process(), child, request.exit_signal);
 }
 
 // vfork(2): the parent sleeps until the child has left the shared memory. Only death ends the wait earlier.

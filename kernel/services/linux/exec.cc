@@ -34,8 +34,10 @@ std::string_view trim(std::string_view text) {
 Result<ScriptLine> parse_script_line(std::string_view head) {
     head.remove_prefix(2);
     const std::size_t end = head.find('\n');
+    // Linux leaves the last byte of its buffer out when the line does not end in it.
+    if (end == std::string_view::npos) head = head.substr(0, kScriptLineBytes - 3);
     // A path that was cut off must not run as another one.
-    if (end == std::string_view::npos && head.size() == kScriptLineBytes - 2 &&
+    if (end == std::string_view::npos && head.size() == kScriptLineBytes - 3 &&
         trim(head).find_first_of(" \t") == std::string_view::npos)
         return Error::NotExecutable;
     const std::string_view line = trim(head.substr(0, end));

@@ -26,7 +26,7 @@ Result<RefPtr<Task>> create_bare_task(FirstProcess& parts, int id) {
 Result<RefPtr<Process>> start_first_process(FirstProcess parts, std::string_view program, ProgramArguments arguments) {
     const int id = TRY(process_tree::reserve_id());
     const RefPtr<Task> task = TRY(create_bare_task(parts, id));
-    TRY(process_tree::add_process(nullptr, task->process(), *task, abi::kSigchld));
+    TRY(process_tree::add_process(nullptr, 0, task->process(), *task, abi::kSigchld));
     TRY(process_tree::start_session(task->process()));
     if (const RefPtr<Terminal> terminal = console_terminal()) terminal->adopt_session(task->process());
     RefPtr<vfs::File> file = TRY(open_program(*task, task->fs().working_directory(), program));

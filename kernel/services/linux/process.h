@@ -42,6 +42,7 @@ struct ProcessLinks {
     bool exiting = false;         // exit_group or a fatal signal: every task must end
     bool has_executed = false;    // setpgid(2): EACCES afterwards
     int wait_status = 0;          // as wait4(2) reports it, once exiting
+    int parent_tid = 0;           // the thread of the parent that made it, for __WNOTHREAD
     int exit_signal = 0;          // what the parent gets when it ends
     bool stop_unreported = false;      // a stop that no wait has seen
     bool continue_unreported = false;

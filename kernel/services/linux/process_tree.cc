@@ -78,7 +78,7 @@ void release_id(int) {
     tree.with([](Tree& t) { --t.task_count; });
 }
 
-Result<> add_process(Process* parent, Process& process, Task& first, int exit_signal) {
+Result<> add_process(Process* parent, int parent_tid, Process& process, Task& first, int exit_signal) {
     return tree.with([&](Tree& t) -> Result<> {
         Process& actual_parent = parent != nullptr ? *parent : *t.reaper;
         ProcessLinks& up = actual_parent.links();
@@ -93,6 +93,7 @@ Result<> add_process(Process* parent, Process& process, Task& first, int exit_si
         ProcessLinks& links = process.links();
         links.parent = &actual_parent;
         links.exit_signal = exit_signal;
+        links.parent_tid = parent_tid;
         links.group_id = parent != nullptr ? up.group_id : process.pid();
         links.session = up.session;
         links.tasks.push_back(first);

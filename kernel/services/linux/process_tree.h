@@ -24,7 +24,7 @@ void release_id(int id);
 
 // Makes a task (and the process when it is its first) visible. `parent` null: a child of the reaper.
 // Errors: NoMemory; RestartAlways when the parent process is ending (the caller will never see it).
-Result<> add_process(Process* parent, Process& process, Task& first, int exit_signal);
+Result<> add_process(Process* parent, int parent_tid, Process& process, Task& first, int exit_signal);
 Result<> add_task(Task& task);
 
 RefPtr<Process> find_process(int pid);
@@ -62,7 +62,8 @@ ProcessState state_of(Process& process);
 struct WaitSelector {
     abi::WaitIdType type = abi::kPAll;
     int id = 0;
-    std::uint32_t options = 0;  // WEXITED, WSTOPPED, WCONTINUED, WNOWAIT
+    std::uint32_t options = 0;  // WEXITED, WSTOPPED, WCONTINUED, WNOWAIT, __WNOTHREAD, __WALL, __WCLONE
+    int caller_tid = 0;         // for __WNOTHREAD
 };
 struct WaitedChild {
     int pid = 0;

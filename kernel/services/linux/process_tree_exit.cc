@@ -111,6 +111,7 @@ bool matches(Process& child, const Process& parent, const WaitSelector& selector
     const ProcessLinks& links = child.links();
     const bool is_clone = links.exit_signal != abi::kSigchld;
     if ((selector.options & abi::kWall) == 0 && is_clone != ((selector.options & abi::kWclone) != 0)) return false;
+    if ((selector.options & abi::kWnothread) != 0 && links.parent_tid != selector.caller_tid) return false;
     switch (selector.type) {
         case abi::kPPid:
             return child.pid() == selector.id;

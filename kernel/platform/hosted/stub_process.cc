@@ -81,7 +81,18 @@ Result<OwnPtr<GuestThread>> StubProcess::take_thread() {
     if (new_slot == kMaxSlots) {
         return Error::WouldBlock;
     }
-    return make_guest_thread(*stub_.arena, stub_.identity, new_slot);
+    auto made = make_guest_thread(*stub_.arena, stub_.identity, new_slot);
+    if (!made.has_value()) {
+        if (made.error() == Error::Killed) {
+            kill();
+        }
+        threads_.with([&](Threads& threads) {
+            if (threads.slots_used == new_slot + 1) {
+                threads.slots_used = new_slot;
+            }
+        });
+    }
+    return made;
 }
 
 void StubProcess::give_back_thread(OwnPtr<GuestThread> thread) {

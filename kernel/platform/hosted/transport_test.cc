@@ -2,6 +2,8 @@
 // The whole way of a trap with real stubs: needs a host that lets us have them.
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <unistd.h>
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 
@@ -333,6 +335,31 @@ TEST_P(TransportTest, ManyThreads) {
     }
     for (auto& context : contexts) {
         EXPECT_EQ(context->enter_user().kind, TrapKind::Syscall);
+    }
+}
+
+// When the host gives nothing more, that is an error of the call in question and passes.
+TEST_P(TransportTest, WantOfDescriptorsIsAnError) {
+    Guest first(guest_call_loop());
+    auto context = first.start();
+    std::vector<int> hoard;
+    for (int copy = dup(0); copy >= 0; copy = dup(0)) {
+        hoard.push_back(copy);
+    }
+    EXPECT_EQ(UserContext::create(*first.map, Guest::initial()).error(), Error::WouldBlock);
+    for (int i = 0; i < 3; ++i) {  // the pool runs dry
+        Guest other(guest_call_loop());
+        auto made = UserContext::create(*other.map, Guest::initial());
+        if (!made.has_value()) {
+            EXPECT_EQ(made.error(), Error::WouldBlock);
+        }
+    }
+    EXPECT_EQ(context->enter_user().kind, TrapKind::Syscall);
+    std::ranges::for_each(hoard, [](int copy) { close(copy); });
+    for (int i = 0; i < 20; ++i) {
+        Guest other(guest_call_loop());
+        EXPECT_EQ(other.start()->enter_user().kind, TrapKind::Syscall);
+        EXPECT_EQ(first.start()->enter_user().kind, TrapKind::Syscall);
     }
 }
 

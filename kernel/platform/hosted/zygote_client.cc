@@ -25,6 +25,9 @@ struct Order {
     unsigned slot = 0;
     bool wants_mapper = false;
     bool failed = false;
+    bool was_forked = true;
+    bool lost_listener =
+        false;  // it came when we had no descriptor left: the thread behind it runs on, never to be caught
     std::int32_t process = 0;
     int mapper = -1;
     int thread = -1;
@@ -44,6 +47,35 @@ struct Received {
     std::int32_t process = 0;
     int descriptor = -1;
 };
+
+// Whether that many listeners can arrive. Another CPU may yet be faster; lost_listener is for that.
+bool has_free_descriptors(unsigned count) {
+    std::array<int, 2> probes{-1, -1};
+    bool free = true;
+    for (unsigned i = 0; i < count && free; ++i) {
+        probes[i] = static_cast<int>(host_syscall(SYS_fcntl, zygote_socket(), F_DUPFD_CLOEXEC, 0));
+        free = probes[i] >= 0;
+    }
+    std::ranges::for_each(probes, close_descriptor);
+    return free;
+}
+
+// Waits for a killed process to be reaped by the zygote. False when it takes too long.
+bool wait_until_gone(std::int32_t process) {
+    constexpr int kMostWaitsMs = 200;
+    for (int i = 0; i < kMostWaitsMs; ++i) {
+        if (host_syscall(SYS_kill, process, 0) == -ESRCH) {
+            return true;
+        }
+        host_syscall(SYS_poll, nullptr, 0, 1);
+    }
+    return false;
+}
+
+void end_process_id(std::int32_t process) {
+    const ZygoteRequest request{ZygoteCommand::End, 0, 0, process};
+    host_syscall(SYS_sendto, zygote_socket(), &request, sizeof request, MSG_NOSIGNAL, nullptr, 0);
+}
 
 // Reads one message of a stub or the zygote. False when none came in time or it is none of theirs.
 bool receive_message(int socket, Received& received) {
@@ -91,6 +123,8 @@ public:
 private:
     Result<> order_stub();
     Result<unsigned> take_number();
+    void give_back_number(unsigned number) { returned_[returned_count_++] = static_cast<std::uint16_t>(number); }
+    void clear_away(const Order& order);
     Result<> wait_for(Order& order);
     Order* find(const Received& received);
     void enter(Order& order, const Received& received);
@@ -118,13 +152,16 @@ Result<unsigned> Zygote::take_number() {
 }
 
 Result<> Zygote::order_stub() {
+    if (!has_free_descriptors(2)) {
+        return Error::WouldBlock;
+    }
     const unsigned number = TRY(take_number());
     Order& order = orders_[order_count_];
     order = {.identity = {number, ++generation_}, .wants_mapper = true};
     prepare_stub(stub_arena(number), order.identity, active_transport(), guest_filter(), mapper_filter());
     const ZygoteRequest request{ZygoteCommand::Create, number, order.identity.generation, 0};
     if (host_syscall(SYS_sendto, zygote_socket(), &request, sizeof request, MSG_NOSIGNAL, nullptr, 0) < 0) {
-        returned_[returned_count_++] = static_cast<std::uint16_t>(number);
+        give_back_number(number);
         return Error::WouldBlock;
     }
     ++order_count_;
@@ -158,14 +195,16 @@ void Zygote::enter(Order& order, const Received& received) {
         case StubEvent::ThreadReady:
             order.thread = received.descriptor;
             break;
+        case StubEvent::CreateFailed:
+            order.was_forked = false;
+            order.failed = true;
+            return;
         default:
             order.failed = true;
-            break;
+            return;
     }
-    // Without a descriptor we have none left.
-    if (received.descriptor < 0) {
-        order.failed = true;
-    }
+    order.lost_listener = received.descriptor < 0;
+    order.failed = order.failed || order.lost_listener;
 }
 
 Result<> Zygote::wait_for(Order& order) {
@@ -198,38 +237,48 @@ Result<Order> Zygote::take_stub() {
     Order order = orders_[0];
     std::copy(orders_.begin() + 1, orders_.begin() + order_count_, orders_.begin());
     --order_count_;
-    // The number of one that failed stays unused: its process may yet report.
     if (!result.has_value()) {
-        if (order.process != 0) {
-            host_syscall(SYS_kill, order.process, SIGKILL);
-        }
+        clear_away(order);
         return result.error();
     }
     return order;
 }
 
+// A number is used again only when no process can report for it or look at its control page any more.
+void Zygote::clear_away(const Order& order) {
+    if (order.process != 0) {
+        host_syscall(SYS_kill, order.process, SIGKILL);
+        end_process_id(order.process);
+    }
+    if (!order.was_forked || (order.process != 0 && wait_until_gone(order.process))) {
+        give_back_number(order.identity.number);
+    }
+}
+
 Result<Order> Zygote::make_thread(StubArena& arena, StubIdentity identity, unsigned slot) {
+    if (!has_free_descriptors(1)) {
+        return Error::WouldBlock;
+    }
     Order order{.identity = identity, .slot = slot};
     thread_order_ = &order;
     request_stub_thread(arena, slot);
     const Result<> result = wait_for(order);
     thread_order_ = nullptr;
     if (!result.has_value()) {
-        return result.error();
+        return order.lost_listener ? Error::Killed : result.error();
     }
     return order;
 }
 
 void Zygote::forget(StubIdentity identity, std::int32_t process) {
-    const ZygoteRequest request{ZygoteCommand::End, 0, 0, process};
-    host_syscall(SYS_sendto, zygote_socket(), &request, sizeof request, MSG_NOSIGNAL, nullptr, 0);
+    end_process_id(process);
     // What one guest has left in its frame pages is not for the next.
     const std::uint64_t offset = identity.number * kArenaStride + offsetof(StubArena, frames);
     const HostResult punched =
         host_syscall(SYS_fallocate, arena_descriptor(), FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset,
                      sizeof(StubArena::frames));
     if (punched == 0) {
-        returned_[returned_count_++] = static_cast<std::uint16_t>(identity.number);
+        give_back_number(identity.number);
     }
     if (taken_ > 1) {
         order_until(kPool);

@@ -15,7 +15,8 @@ namespace kernel::platform::hosted {
 // A running stub with a mapper and one thread. Errors: NoMemory, WouldBlock (limits of the host or of the arena).
 Result<NewStub> take_new_stub();
 
-// A further thread, in a slot that has not been used yet. Errors: NoMemory, WouldBlock.
+// A further thread, in a slot without one. Errors: NoMemory, WouldBlock; Killed when the stub must be killed, because a
+// thread is in it that cannot be reached.
 Result<OwnPtr<GuestThread>> make_guest_thread(StubArena& arena, StubIdentity identity, unsigned slot);
 
 // Gives up the process id, number and frame pages of a stub that has been killed and will run no guest code again.

@@ -94,6 +94,7 @@ void MemoryObject::peek_pages(std::uint64_t first, std::span<Frame*> frames) {
 }
 
 Result<FrameRef> MemoryObject::get_page(std::uint64_t page, PageUse use) {
+    assert_may_reclaim();
     if (page >= pages_for_bytes(size_bytes())) {
         return Error::Io;
     }
@@ -266,6 +267,7 @@ void MemoryObject::grow_to(std::uint64_t bytes) {
 }
 
 void MemoryObject::resize(std::uint64_t bytes) {
+    assert_may_reclaim();
     const std::uint64_t before = size_bytes_.exchange(bytes, std::memory_order_acq_rel);
     if (bytes >= before) {
         return;

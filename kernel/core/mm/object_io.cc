@@ -31,6 +31,7 @@ Result<std::size_t> MemoryObject::read_piece(std::uint64_t offset, std::uint64_t
 }
 
 Result<std::size_t> MemoryObject::read(std::uint64_t offset, IoBuffer& buffer) {
+    assert_may_reclaim();
     std::size_t done = 0;
     while (buffer.remaining() != 0) {
         const std::uint64_t size = size_bytes();
@@ -101,6 +102,7 @@ Result<std::size_t> MemoryObject::write_piece(std::uint64_t offset, std::uint64_
 }
 
 Result<std::size_t> MemoryObject::write(std::uint64_t offset, IoBuffer& buffer) {
+    assert_may_reclaim();
     std::size_t done = 0;
     while (buffer.remaining() != 0) {
         if (offset >= kMaxObjectBytes) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "core/mm/frame.h"
+#include "lib/lock_checker.h"
 
 namespace kernel::mm {
 
@@ -13,6 +14,12 @@ inline constexpr std::uint64_t kReclaimBatch = 32;
 // pages.
 void add_to_reclaim_list(Frame& frame);
 void remove_from_reclaim_list(Frame& frame);
+
+// At the entrance of what may fault or reclaim: checks (with the lock checker on) that the lock of any address space could be
+// taken, whether or not it will be this time.
+inline void assert_may_reclaim() {
+    lock_check_acquire(nullptr, Rank::AddressSpace, LockKind::Sleeping, LockOrder::Ranked);
+}
 
 // Drops clean pages of the page cache that were not used lately until about `wanted` frames are free again; returns how
 // many were freed. Takes locks of address spaces: callers hold no lock that ranks at or after Rank::AddressSpace. Does

@@ -11,6 +11,7 @@ namespace kernel::mm {
 // Calls f with the bytes of the page, which it must not keep. False: the page cannot be accessed so.
 template <class F>
 bool AddressSpace::with_user_page(VirtAddr address, Access access, bool forced, F&& f) {
+    assert_may_reclaim();
     const std::uint64_t page = address.page_index();
     if (!forced && cache_.with_page(page, access == Access::Write, f)) [[likely]] {
         return true;

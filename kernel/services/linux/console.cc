@@ -31,9 +31,35 @@ class ConsoleOutput final : public TerminalOutput {
     platform::ConsoleStream stream_ = platform::ConsoleStream::Output;
 };
 
+// Input of a stream that is no terminal. What was read to find out whether there is any waits here for its reader.
+struct StreamInput {
+    std::array<std::byte, kChunkBytes> bytes;
+    std::size_t start = 0;
+    std::size_t end = 0;
+    bool ended = false;
+
+    // True if a read has an answer: bytes, or the end.
+    bool fill() {
+        if (start != end || ended) return true;
+        const Result<std::size_t> count = platform::console_read(bytes);
+        if (!count && count.error() == Error::WouldBlock) return false;
+        start = 0;
+        end = count.value_or(0);
+        ended = end == 0;
+        return true;
+    }
+    std::size_t take(std::span<std::byte> target) {
+        const std::size_t count = std::min(end - start, target.size());
+        copy_bytes(target, std::span(bytes).subspan(start, count));
+        start += count;
+        return count;
+    }
+};
+
 struct Console {
     ConsoleOutput output;
     RefPtr<Terminal> terminal;
+    SpinGuarded<StreamInput, Rank::Terminal> input;
     sched::WaitQueue input_queue;  // readers of a plain input stream
 };
 Immortal<Console> console;
@@ -70,8 +96,13 @@ class StreamFile final : public vfs::File {
     StreamFile(vfs::OpenRequest&& request, platform::ConsoleStream stream) : File(std::move(request)), stream_(stream) {}
 
     Result<vfs::PollEvents> poll(vfs::PollRegistrar* registrar) override {
+        using vfs::PollEvents;
+        if (is_writable()) return PollEvents::Out | PollEvents::WriteNormal;
         if (registrar != nullptr) TRY(registrar->watch(console->input_queue));
-        return vfs::kAlwaysReady;
+        return console->input.with([](StreamInput& input) {
+            if (!input.fill()) return PollEvents::None;
+            return input.ended ? PollEvents::HangUp : PollEvents::In | PollEvents::ReadNormal;
+        });
     }
     bool is_pollable() const override { return true; }
     Result<vfs::Status> status() override {
@@ -91,17 +122,23 @@ class StreamFile final : public vfs::File {
     bool is_stream() const override { return true; }
 
     Result<std::size_t> do_read(mm::IoBuffer& to, std::uint64_t) override {
+        if (to.remaining() == 0) return 0;
+        const auto ready = [] { return console->input.with([](StreamInput& input) { return input.fill(); }); };
         std::array<std::byte, kChunkBytes> chunk;
         const std::span<std::byte> room = std::span(chunk).first(std::min<std::uint64_t>(chunk.size(), to.remaining()));
-        Result<std::size_t> count = platform::console_read(room);
-        if (!count && count.error() == Error::WouldBlock && !is_non_blocking()) {
-            const auto ready = [&] {
-                count = platform::console_read(room);
-                return count || count.error() != Error::WouldBlock;
-            };
-            if (!sched::wait_until(console->input_queue, ready, {.interruptible = true})) return Error::RestartSyscall;
+        while (true) {
+            if (!ready()) {
+                if (is_non_blocking()) return Error::WouldBlock;
+                if (!sched::wait_until(console->input_queue, ready, {.interruptible = true})) return Error::RestartSyscall;
+            }
+            bool ended = false;
+            const std::size_t count = console->input.with([&](StreamInput& input) {
+                ended = input.ended;
+                return input.take(room);
+            });
+            // Otherwise another reader was quicker.
+            if (count != 0 || ended) return to.copy_from(room.first(count));
         }
-        return to.copy_from(room.first(TRY(std::move(count))));
     }
 
     Result<std::size_t> do_write(mm::IoBuffer& from, std::uint64_t&, vfs::WriteOrder) override {

@@ -38,7 +38,8 @@ struct CpuCaches {
 };
 constinit std::array<CpuCaches, platform::kMaxCpus> cpu_caches{};
 
-constinit std::atomic<bool> user_memory_is_short = false;
+// Free frames of each range, for looking at without its lock.
+constinit std::array<std::atomic<std::uint64_t>, kMaxFrameRanges> free_levels{};
 constinit std::uint64_t low_watermark_frames = 0;
 
 bool serves(FrameZone have, FrameZone wanted) {
@@ -50,9 +51,8 @@ SpinGuarded<FrameCache, Rank::FrameCache>& cache_for(unsigned cpu, FrameZone zon
 }
 
 void note_level(const Buddy& buddy) {
-    if (buddy.range().zone != FrameZone::Kernel) {
-        user_memory_is_short.store(buddy.free_frames() < low_watermark_frames, std::memory_order_relaxed);
-    }
+    const auto index = static_cast<std::size_t>(&buddy.range() - frame_table.storage.data());
+    free_levels[index].store(buddy.free_frames(), std::memory_order_relaxed);
 }
 
 std::optional<Buddy::Block> take_block(unsigned order, FrameZone zone) {
@@ -151,7 +151,10 @@ Result<> initialize_frames() {
         }
         FrameTableRange& entry = frame_table.storage[frame_table.count];
         entry = {range.first, range.count, static_cast<Frame*>(entries), slot, range.zone, range.zeroed};
-        buddies[frame_table.count].with([&](Buddy& buddy) { buddy.initialize(entry); });
+        buddies[frame_table.count].with([&](Buddy& buddy) {
+            buddy.initialize(entry);
+            note_level(buddy);
+        });
         slot += static_cast<std::uint32_t>(range.count);
         user_frames += range.zone == FrameZone::Kernel ? 0 : range.count;
         ++frame_table.count;
@@ -297,7 +300,13 @@ FrameStatistics frame_statistics(FrameZone zone) {
 }
 
 bool memory_is_short() {
-    return user_memory_is_short.load(std::memory_order_relaxed);
+    std::uint64_t free = 0;
+    for (std::size_t i = 0; i < frame_table.count; ++i) {
+        if (frame_table.storage[i].zone != FrameZone::Kernel) {
+            free += free_levels[i].load(std::memory_order_relaxed);
+        }
+    }
+    return free < low_watermark_frames;
 }
 
 bool fresh_frames_are_zero() {

@@ -82,7 +82,8 @@ public:
     Result<VirtAddr> map(const MapRequest& request);
     // munmap(2). Nothing there is no error. Errors: InvalidArgument, NoMemory.
     Result<> unmap(VirtAddr address, std::uint64_t bytes);
-    // mprotect(2). Errors: InvalidArgument, NoMemory (a part is not mapped), AccessDenied (above max_access).
+    // mprotect(2). Errors: InvalidArgument, NoMemory (a part is not mapped), AccessDenied (above max_access): what comes before that
+    // part has changed.
     Result<> protect(VirtAddr address, std::uint64_t bytes, Access access);
     // mremap(2). Errors: InvalidArgument, BadAddress (not one mapping), NoMemory.
     Result<VirtAddr> remap(VirtAddr old_address, std::uint64_t old_bytes, std::uint64_t new_bytes,
@@ -219,7 +220,12 @@ private:
     void populate(Range range, Access access);
 
     // protect.cc
-    Result<> check_protect_locked(Range range, Access access) KPIO_REQUIRES(lock_);
+    Result<VirtAddr> map_again(VirtAddr old_address, std::uint64_t new_bytes, const RemapOptions& options);
+    struct Protectable {
+        Range range;
+        Result<> outcome;
+    };
+    Protectable protectable_locked(Range range, Access access) KPIO_REQUIRES(lock_);
     void protect_region_locked(Region& region, Access access) KPIO_REQUIRES(lock_);
     bool is_fully_mapped_locked(Range range) KPIO_REQUIRES(lock_);
     Result<> remove_backing(Range range);

@@ -16,17 +16,20 @@ bool AddressSpace::is_fully_mapped_locked(Range range) {
     return covered >= range.end;
 }
 
-Result<> AddressSpace::check_protect_locked(Range range, Access access) {
-    if (!is_fully_mapped_locked(range)) {
-        return Error::NoMemory;
-    }
-    for (Region* region = regions_->first_in(range.start, range.end); region != nullptr;
+// How far from its start the range is mapped and may have the access, and why not further.
+AddressSpace::Protectable AddressSpace::protectable_locked(Range range, Access access) {
+    VirtAddr covered = range.start;
+    for (Region* region = regions_->first_in(range.start, range.end); region != nullptr && region->start <= covered;
          region = regions_->next_in(*region, range.end)) {
         if (!allows(region->max_access, access)) {
-            return Error::AccessDenied;
+            return {{range.start, covered}, Error::AccessDenied};
         }
+        covered = std::min(region->end, range.end);
     }
-    return {};
+    if (covered < range.end) {
+        return {{range.start, covered}, Error::NoMemory};
+    }
+    return {range, {}};
 }
 
 // Write access comes back page by page, or run by run, with the faults: only they know which pages are shared.
@@ -50,14 +53,19 @@ void AddressSpace::protect_region_locked(Region& region, Access access) {
 }
 
 Result<> AddressSpace::protect(VirtAddr address, std::uint64_t bytes, Access access) {
-    const Range range = TRY(checked_range(address, bytes));
-    if (range.start == range.end) {
+    const Range wanted = TRY(checked_range(address, bytes));
+    if (wanted.start == wanted.end) {
         return {};
     }
     Displaced displaced;
     TRY(displaced.provide_spares(2));
     const LockGuard guard(lock_);
-    TRY(check_protect_locked(range, access));
+    // As on Linux, what comes before the obstacle changes.
+    const Protectable protectable = protectable_locked(wanted, access);
+    const Range range = protectable.range;
+    if (range.start == range.end) {
+        return protectable.outcome;
+    }
     split_at_locked(range.start, displaced);
     split_at_locked(range.end, displaced);
     for (Region* region = regions_->first_in(range.start, range.end); region != nullptr;
@@ -67,7 +75,7 @@ Result<> AddressSpace::protect(VirtAddr address, std::uint64_t bytes, Access acc
     cache_.flush_all();
     page_map_->commit();
     merge_around_locked(range, displaced);
-    return {};
+    return protectable.outcome;
 }
 
 Result<> AddressSpace::advise(VirtAddr address, std::uint64_t bytes, Advice advice) {

@@ -121,8 +121,31 @@ Result<VirtAddr> AddressSpace::remap_locked(Range old_range, std::uint64_t new_b
     return options.may_move ? move_locked(old_range, new_bytes, options, displaced) : Error::NoMemory;
 }
 
+// mremap(2): an old size of 0 asks for a second mapping of the same shared memory.
+Result<VirtAddr> AddressSpace::map_again(VirtAddr old_address, std::uint64_t new_bytes, const RemapOptions& options) {
+    const std::optional<RegionInfo> region = region_at_or_after(old_address);
+    if (!region || region->start > old_address) {
+        return Error::BadAddress;
+    }
+    if (!region->shared || !region->object || !options.may_move || options.keep_old) {
+        return Error::InvalidArgument;
+    }
+    return map({.address = options.fixed.value_or(VirtAddr{}),
+                .bytes = new_bytes,
+                .access = region->access,
+                .max_access = region->max_access,
+                .fixed = options.fixed.has_value(),
+                .shared = true,
+                .object = region->object,
+                .object_offset = region->object_offset + (old_address - region->start),
+                .backing_name = region->backing_name});
+}
+
 Result<VirtAddr> AddressSpace::remap(VirtAddr old_address, std::uint64_t old_bytes, std::uint64_t new_bytes,
                                      const RemapOptions& options) {
+    if (old_bytes == 0 && old_address.is_page_aligned() && new_bytes != 0) {
+        return map_again(old_address, new_bytes, options);
+    }
     const Range old_range = TRY(checked_range(old_address, old_bytes));
     const std::uint64_t rounded = align_up(new_bytes, kPageSize);
     if (rounded == 0 || rounded > platform::kUserMax.value || old_range.start == old_range.end) {

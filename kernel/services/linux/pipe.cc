@@ -76,11 +76,16 @@ Result<std::size_t> Pipe::take_available(mm::IoBuffer& to) {
             }
             break;
         }
+        if (*copied < wanted.size()) {
+            // A bad address in the middle: as on Linux, what was to go there stays in the pipe.
+            to.rewind(*copied);
+            if (taken == 0) {
+                return Error::BadAddress;
+            }
+            break;
+        }
         state_.with([&](State& state) { state.consume(*copied); });
         taken += *copied;
-        if (*copied < wanted.size()) {
-            break;  // a bad address in the middle
-        }
     }
     return taken;
 }

@@ -103,7 +103,10 @@ struct Pipe {
     void fill() const {
         fcntl(fds[1], F_SETFL, O_NONBLOCK);
         char block[4096] = {};
-        while (write(fds[1], block, sizeof(block)) > 0) {
+        // Small pieces last: a block is not written in part.
+        for (const std::size_t bytes : {sizeof(block), std::size_t{1}}) {
+            while (write(fds[1], block, bytes) > 0) {
+            }
         }
         fcntl(fds[1], F_SETFL, 0);
     }

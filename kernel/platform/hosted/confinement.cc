@@ -90,7 +90,8 @@ constexpr auto kAllowed = [] {
         SYS_timer_settime,
         SYS_getrandom,
         SYS_getpgrp,
-        // Guest processes: the zygote's socket, and reaping.
+        // Guest processes: the zygote's socket, and waiting for their ends.
+        SYS_pidfd_open,
         SYS_recvmsg,
         SYS_sendmsg,
         SYS_sendto,

@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "platform/hosted/stub_process.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <algorithm>
+#include <cerrno>
 #include <ctime>
 
 #include "platform/hosted/zygote_client.h"
 
 namespace kernel::platform::hosted {
+namespace {
+
+constexpr int kKillWithoutHandleMs = 50;
+
+}  // namespace
 
 Result<RefPtr<StubProcess>> StubProcess::create() {
     NewStub stub = TRY(take_new_stub());
@@ -25,7 +32,8 @@ Result<RefPtr<StubProcess>> StubProcess::create() {
 }
 
 StubProcess::~StubProcess() {
-    kill();
+    // Nobody needs to wait: threads that wait for an answer never run again.
+    signal_kill();
     OwnPtr<GuestThread> thread = std::move(threads_.unguarded().spare);
     while (thread) {
         thread = OwnPtr<GuestThread>(std::move(thread->next_spare));
@@ -33,10 +41,26 @@ StubProcess::~StubProcess() {
     forget_stub(stub_);
 }
 
+void StubProcess::signal_kill() {
+    // The process id is ours until forget_stub, also when the process has ended by itself.
+    host_syscall(SYS_kill, stub_.process, SIGKILL);
+}
+
 void StubProcess::kill() {
-    if (!dead_.exchange(true)) {
-        host_syscall(SYS_kill, stub_.process, SIGKILL);
+    if (is_dead()) {
+        return;
     }
+    const HostResult handle = host_syscall(SYS_pidfd_open, stub_.process, 0);
+    signal_kill();
+    // A process descriptor becomes readable when the last thread has ended. Without one (no descriptor free) the signal
+    // has surely stopped all threads after a while: they are interrupted wherever they run.
+    pollfd ended{static_cast<int>(handle), POLLIN, 0};
+    while (host_syscall(SYS_poll, &ended, 1, host_failed(handle) ? kKillWithoutHandleMs : -1) == -EINTR) {
+    }
+    if (!host_failed(handle)) {
+        host_syscall(SYS_close, handle);
+    }
+    dead_.store(true, std::memory_order_release);
 }
 
 std::size_t StubProcess::run_operations(std::span<const MapperOperation> operations, HostResult& failure) {

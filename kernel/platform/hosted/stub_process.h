@@ -38,8 +38,10 @@ public:
     // Errors: NoMemory, WouldBlock (limits of the host). Blocks the host thread, mostly not at all.
     static Result<RefPtr<StubProcess>> create();
 
-    bool is_dead() const { return dead_.load(std::memory_order_relaxed); }
-    // Ends the process, whatever its threads do.
+    // No thread of it runs any more.
+    bool is_dead() const { return dead_.load(std::memory_order_acquire); }
+    // Ends the process, whatever its threads do, and waits until none runs any more. Frames that a dead stub had mapped
+    // may be given to others.
     void kill();
 
     // Has the mapper carry out the operations (at most kMapperBatch) in order, stopping at the first that fails.
@@ -67,6 +69,7 @@ private:
     friend class kernel::ObjectMaker;
     explicit StubProcess(NewStub&& stub) : stub_(std::move(stub)) {}
     ~StubProcess() override;
+    void signal_kill();
 
     NewStub stub_;
     std::atomic<bool> dead_ = false;

@@ -195,9 +195,6 @@ Arrival StubContext::wait_after_kick() {
         }
     }
     stub_->kill();
-    // Its frames may be given to others only when it has stopped.
-    while (thread_->listener.receive(thread_->waiting, Patience::Endless) != Arrival::Gone) {
-    }
     return Arrival::Gone;
 }
 

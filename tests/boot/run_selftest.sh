@@ -1,10 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT OR Apache-2.0
-# run_selftest.sh ELF [FILTER]: boots the self-test kernel in QEMU in many ways and says what failed.
+# run_selftest.sh BUILD|ELF [FILTER]: boots the self-test kernel in QEMU in many ways and says what failed. BUILD: the build
+# folder of the hosted configuration, beside which that of x86_64 lies.
 # FILTER: run only the cases whose name contains it. QEMU_TIMEOUT: seconds for one boot (60).
 set -uo pipefail
 
 elf=${1:?usage: run_selftest.sh kpio-selftest.elf [filter]}
+[[ ! -d $elf ]] || elf=$elf/../x86_64/bin/kpio-selftest.elf
+[[ -e $elf ]] || { echo "run_selftest: $elf is missing"; exit 77; }
+command -v qemu-system-x86_64 >/dev/null || { echo "run_selftest: QEMU is missing (scripts/setup vm)"; exit 77; }
 filter=${2-}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

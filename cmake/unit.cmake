@@ -9,7 +9,7 @@ include(GoogleTest)
 if(KPIO_CONFIG STREQUAL "unit-tsan")
     set(sanitizers -fsanitize=thread)
     # What several CPUs run at once. The rest would only double the time.
-    set(tested_folders lib core/object core/mm core/irq core/sched core/ipc)
+    set(tested_folders lib core/object core/mm core/irq core/sched core/ipc services/security services/vfs)
 else()
     # vptr needs RTTI.
     set(tested_folders ${KPIO_KERNEL_MODULES} platform/hosted main)

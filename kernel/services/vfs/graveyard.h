@@ -9,8 +9,9 @@ namespace kernel::vfs {
 
 // Where inodes and dentries are destroyed: one after the other, never one inside another. Without it the last reference
 // to the end of a long chain (a path of thousands of directories) would run its destructors as a recursion of that
-// depth on a kernel stack. What is destroyed here may have been buried by another thread, so destructors take no lock
-// that ranks before Rank::Graveyard, and do not wait.
+// depth on a kernel stack. What is destroyed here may have been buried by another thread. So references are dropped
+// with no lock held that ranks after Rank::Directory, and destructors take none that ranks before Rank::Overlay, and do
+// not wait.
 class Graveyard {
 public:
     static void bury(Dentry& dentry);

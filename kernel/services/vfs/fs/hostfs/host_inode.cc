@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "services/vfs/fs/hostfs/host_inode.h"
 
-#include <array>
+#include <utility>
 
 #include "core/mm/frame.h"
 #include "lib/bytes.h"
@@ -71,22 +71,29 @@ Result<HostFileStatus> HostInode::refresh(Change change) {
     const HostFileStatus status = TRY(file_->status());
     const std::uint64_t now = platform::monotonic_ns();
     const bool just_now = static_cast<std::int64_t>(platform::realtime_ns()) - status.change_ns < kTimeStepNs;
-    const bool differs = known_.with([&](Known& known) {
+    known_.with([&](Known& known) {
         const bool changed = known.status.modify_ns != status.modify_ns || known.status.change_ns != status.change_ns ||
                              known.status.size_bytes != status.size_bytes || known.changed_just_now;
         known.status = status;
         known.believed_until_ns = now + hostfs().host_options().believed_ns;
         known.changed_just_now = just_now;
         known.stamp += changed ? 1 : 0;
-        return changed;
+        known.contents_changed = known.contents_changed || (changed && change == Change::Outside);
     });
-    if (differs && change == Change::Outside && is_regular()) {
-        forget_contents(status.size_bytes);
-    }
     return status;
 }
 
-void HostInode::forget_contents(std::uint64_t size_bytes) {
+// Cached pages that the host has changed since are dropped here and not when that is noticed, because then locks may be
+// held.
+void HostInode::drop_changed_contents() {
+    std::uint64_t size_bytes = 0;
+    const bool changed = known_.with([&](Known& known) {
+        size_bytes = known.status.size_bytes;
+        return std::exchange(known.contents_changed, false);
+    });
+    if (!changed) {
+        return;
+    }
     const RefPtr<mm::PagedObject> object = object_.with([](const RefPtr<mm::PagedObject>& known) { return known; });
     if (!object) {
         return;
@@ -194,6 +201,7 @@ Result<> HostInode::prepare_open(OpenFlags flags) {
         return {};
     }
     TRY(refresh(Change::Outside));
+    drop_changed_contents();
     if (has(flags, OpenFlags::Read)) {
         TRY(file_->read_at(0, {}));
     }
@@ -216,6 +224,7 @@ Result<RefPtr<mm::MemoryObject>> HostInode::memory_object() {
     if (!is_regular()) {
         return Error::NotSupportedByDevice;
     }
+    drop_changed_contents();
     const auto get = [](RefPtr<mm::PagedObject>& known) { return known; };
     if (RefPtr<mm::PagedObject> existing = object_.with(get); existing) {
         return RefPtr<mm::MemoryObject>(std::move(existing));

@@ -64,13 +64,14 @@ private:
         std::uint64_t believed_until_ns = 0;
         std::uint64_t stamp = 0;
         bool changed_just_now = false;
+        bool contents_changed = false;  // since the cached pages were read
     };
     class Lister;
 
     HostFs& hostfs() const;
     Result<platform::HostFileStatus> current();
     Result<platform::HostFileStatus> refresh(Change change);
-    void forget_contents(std::uint64_t size_bytes);
+    void drop_changed_contents();
     Result<> check_writable() const;
     Result<> read_pages(std::uint64_t first_page, std::span<const FrameNumber> frames) override;
     Result<> write_pages(std::uint64_t first_page, std::span<const FrameNumber> frames, std::uint64_t bytes) override;

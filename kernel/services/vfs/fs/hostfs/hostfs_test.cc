@@ -245,6 +245,26 @@ TEST_F(LayeredHostTest, SeesChangesOfTheHostBelow) {
     EXPECT_EQ(MUST(path_text(world.start_at, world.root)).text, "/d");
 }
 
+// The change is noticed under a directory's lock; dropping mapped pages takes locks that come before it.
+TEST_F(LayeredHostTest, NoticesChangesOfMappedFiles) {
+    const auto file = tree->add_file("f", "old");
+    World world;
+    MUST(start(world, doubting()));
+    const RefPtr<File> reader = MUST(world.open("f"));
+    const RefPtr<mm::AddressSpace> space = MUST(mm::AddressSpace::create());
+    const VirtAddr address = MUST(space->map({.bytes = kPageSize,
+                                              .access = platform::Access::Read,
+                                              .shared = true,
+                                              .object = MUST(reader->memory_object())}));
+    EXPECT_EQ(MUST(test_support::user_read(*space, address)), std::byte{'o'});
+    file->write("new");
+    tree->add_file("g", "g");
+    EXPECT_EQ(MUST(world.list("/")), (std::vector<std::string>{"f", "g"}));
+    (void)MUST(world.stat("g"));
+    EXPECT_EQ(MUST(world.get("f")), "new");
+    EXPECT_EQ(MUST(test_support::user_read(*space, address)), std::byte{'n'});
+}
+
 TEST_F(LayeredHostTest, CopiesDoNotPassTheBudget) {
     tree->add_file("big", std::string(1 << 20, 'b'));
     World world;

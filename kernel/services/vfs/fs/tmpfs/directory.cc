@@ -255,7 +255,8 @@ Result<> DirectoryNode::list(std::uint64_t position, DirectoryVisitor& visitor) 
 
 void DirectoryNode::fill_in(Status& status) const {
     constexpr std::uint64_t kBytesPerEntry = 20;  // as Linux's tmpfs shows it
-    status.size_bytes = kBytesPerEntry * (2 + entries_.with([](const Entries& entries) { return entries.names.size(); }));
+    status.size_bytes =
+        kBytesPerEntry * (2 + entries_.with([](const Entries& entries) { return entries.names.size(); }));
 }
 
 }  // namespace kernel::vfs::tmpfs

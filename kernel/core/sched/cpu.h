@@ -61,6 +61,8 @@ struct Cpu : NonCopyable {
     bool previous_moves = false;
 
     bool in_interrupt = false;
+    unsigned wake_batches = 0;
+    CpuMask deferred_ipis;
     std::uint64_t armed_ns = platform::kNoDeadline;
     IntrusiveList<Thread, &Thread::graveyard_node_> graveyard;
 };
@@ -91,6 +93,7 @@ public:
 
     static void take_interrupts(Cpu& cpu);
     static void reap(Cpu& cpu);
+    static void send_deferred_ipis(Cpu& cpu);
     [[noreturn]] static void run_idle(Cpu& cpu);
     [[noreturn]] static void enter_thread(void* thread);
 

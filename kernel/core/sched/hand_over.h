@@ -15,6 +15,8 @@ public:
     bool will_block(WakeHint hint) const { return score_ >= (hint == WakeHint::Sync ? kSyncThreshold : kPlainThreshold); }
     void woke(std::uint64_t now_ns);
     void blocked(std::uint64_t now_ns);
+    // Sending interrupts took until now, which is no sign of what the waker does next.
+    void told_other_cpus(std::uint64_t now_ns) { woke_at_ns_ = woke_at_ns_ == 0 ? 0 : now_ns; }
 
     // Longer than this is not soon. A wake-up on another CPU takes about as long on the hosted platform.
     static constexpr std::uint64_t kSoonNs = 100'000;

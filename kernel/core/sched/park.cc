@@ -103,6 +103,7 @@ void park_current(WaitList& list, ParkPredicate should_park) {
 }
 
 bool unpark_one(WaitList& list) {
+    const sched::WakeBatch batch;
     list.flag().lock();
     end_own_donation_locked(list);
     ParkedThread* const parked = take_most_urgent_locked(list);
@@ -115,6 +116,7 @@ bool unpark_one(WaitList& list) {
 }
 
 std::size_t unpark_all(WaitList& list) {
+    const sched::WakeBatch batch;
     std::size_t count = 0;
     list.flag().lock();
     end_own_donation_locked(list);

@@ -68,6 +68,7 @@ void Scheduler::online(Cpu& cpu) {
 void Scheduler::schedule(How how) {
     assert_may_block();
     Cpu& cpu = Cpu::here();
+    KASSERT(cpu.wake_batches == 0);
     Thread& previous = Thread::current();
     if (real_time_waiting() != 0 && how != How::Idles) {
         // This CPU is going to do something less urgent, perhaps: real-time threads do not wait for one CPU while another could run them.
@@ -201,7 +202,7 @@ std::uint64_t Scheduler::enqueue(Thread& thread, unsigned target, std::uint64_t 
     }
 }
 
-// Makes the CPU look at its queue again at the moment given, if it does not do so anyhow. Returns whether it took an
+// Makes the CPU look at its queue again at the moment given, if it does not do so anyhow. Returns whether it sent an
 // inter-processor interrupt.
 bool Scheduler::notify(Cpu& cpu, std::uint64_t look_at_ns, std::uint64_t now_ns) {
     bool interrupt = false;
@@ -212,10 +213,26 @@ bool Scheduler::notify(Cpu& cpu, std::uint64_t look_at_ns, std::uint64_t now_ns)
     } else {
         interrupt = look_at_ns < cpu.slice_end_ns.load(std::memory_order_relaxed);
     }
+    if (Cpu& here = Cpu::here(); interrupt && here.wake_batches != 0) {
+        here.deferred_ipis = here.deferred_ipis | CpuMask::only(cpu.index);
+        return false;
+    }
     if (interrupt) {
         platform::send_ipi(cpu.index);
     }
     return interrupt;
+}
+
+void Scheduler::send_deferred_ipis(Cpu& cpu) {
+    if (cpu.deferred_ipis.empty()) {
+        return;
+    }
+    for (std::uint64_t bits = std::exchange(cpu.deferred_ipis, CpuMask()).bits(); bits != 0; bits &= bits - 1) {
+        platform::send_ipi(CpuMask(bits).lowest());
+    }
+    if (!cpu.in_interrupt) {
+        Thread::current().hand_over_.told_other_cpus(platform::monotonic_ns());
+    }
 }
 
 // Like preempt_at_ns, but not never while threads wait that another CPU might take.

@@ -3,10 +3,21 @@
 
 #include <atomic>
 
+#include "core/sched/cpu.h"
 #include "core/sched/scheduler.h"
 #include "core/sched/thread.h"
+#include "lib/assert.h"
 
 namespace kernel::sched {
+
+WakeBatch::WakeBatch() : cpu_(Cpu::here()) { ++cpu_.wake_batches; }
+
+WakeBatch::~WakeBatch() {
+    KASSERT(cpu_.is_here());
+    if (--cpu_.wake_batches == 0) {
+        Scheduler::send_deferred_ipis(cpu_);
+    }
+}
 
 void WaitQueue::add(WaitEntry& entry) {
     entries_.with([&](List& list) {
@@ -31,6 +42,7 @@ std::size_t WaitQueue::wake_some(std::size_t count, WakeHint hint) {
     if (!has_waiters()) {
         return 0;
     }
+    const WakeBatch batch;
     return entries_.with([&](List& list) {
         std::size_t woken = 0;
         for (WaitEntry* entry = list.front(); entry != nullptr;) {

@@ -17,10 +17,23 @@ namespace kernel::sched {
 
 class Thread;
 class WaitQueue;
+struct Cpu;
 
 // What the waker is about to do. Sync: it expects to block soon, so the woken thread had better wait for this CPU than be
 // sent to another one.
 enum class WakeHint : std::uint8_t { None, Sync };
+
+// While one is in scope, other CPUs are told about the threads made runnable for them only at its end: to be made before
+// the lock is taken under which threads are woken, because telling a CPU may be slow, and what it then does first is to take that lock.
+// Nothing in its scope blocks.
+class [[nodiscard]] WakeBatch : NonCopyable {
+public:
+    WakeBatch();
+    ~WakeBatch();
+
+private:
+    Cpu& cpu_;
+};
 
 // Something that waits in a WaitQueue. notify() is called under the queue's lock: it may take locks ranked after
 // Rank::WaitQueue, must not block and must not touch the queue.

@@ -109,6 +109,7 @@ Result<> futex_wait(Task& task, const FutexWait& wait) {
 Result<std::int64_t> futex_wake(mm::AddressSpace& space, VirtAddr word, bool private_word, std::uint32_t count,
                                 std::uint32_t bits) {
     const mm::MemoryKey key = TRY(space.key_of(word, private_word));
+    const sched::WakeBatch batch;
     return buckets[bucket_of(key)].with([&](Waiters& list) -> std::int64_t {
         return static_cast<std::int64_t>(wake_in_bucket(list, key, count, bits));
     });
@@ -154,6 +155,7 @@ Result<std::int64_t> futex_requeue(mm::AddressSpace& space, const FutexRequeue& 
     const mm::MemoryKey from_key = TRY(space.key_of(request.word, request.private_word));
     const mm::MemoryKey to_key = TRY(space.key_of(request.target, request.private_word));
     if (request.expected && TRY(space.load_u32(request.word)) != *request.expected) return Error::WouldBlock;
+    const sched::WakeBatch batch;
     Bucket& from = buckets[bucket_of(from_key)];
     Bucket& to = buckets[bucket_of(to_key)];
     const auto move = [&](Waiters& a, Waiters& b) { return requeue_locked(a, b, from_key, to_key, request); };

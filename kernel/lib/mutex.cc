@@ -12,13 +12,13 @@ std::uintptr_t MutexCore::self() {
 
 LockContext* MutexCore::owner() const {
     // SAFETY: state_ holds nothing but addresses from self(), whose alignment leaves the kContended bit free.
-    return reinterpret_cast<LockContext*>(state_.load(std::memory_order_relaxed) & ~kContended);
+    return reinterpret_cast<LockContext*>(state_.load(std::memory_order_acquire) & ~kContended);
 }
 
 bool MutexCore::try_lock_contended() {
     // Free, but threads may be on the list: the bit stays, so that the unlock looks.
     std::uintptr_t expected = kContended;
-    return state_.compare_exchange_strong(expected, self() | kContended, std::memory_order_acquire,
+    return state_.compare_exchange_strong(expected, self() | kContended, std::memory_order_acq_rel,
                                           std::memory_order_relaxed);
 }
 

@@ -11,19 +11,20 @@
 
 namespace kernel {
 
-// The rankless part of Mutex. Uncontended, both operations are one compare-and-swap.
+// The rankless part of Mutex. Uncontended, both operations are one compare-and-swap. Locking releases too, so that who
+// finds the owner in state_ (priority inheritance) sees it whole.
 class MutexCore : NonCopyable {
 public:
     void lock() {
         std::uintptr_t expected = kFree;
-        if (!state_.compare_exchange_strong(expected, self(), std::memory_order_acquire, std::memory_order_relaxed))
+        if (!state_.compare_exchange_strong(expected, self(), std::memory_order_acq_rel, std::memory_order_relaxed))
             [[unlikely]] {
             lock_slow();
         }
     }
     [[nodiscard]] bool try_lock() {
         std::uintptr_t expected = kFree;
-        return state_.compare_exchange_strong(expected, self(), std::memory_order_acquire, std::memory_order_relaxed) ||
+        return state_.compare_exchange_strong(expected, self(), std::memory_order_acq_rel, std::memory_order_relaxed) ||
                (expected == kContended && try_lock_contended());
     }
     void unlock() {

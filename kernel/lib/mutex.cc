@@ -28,7 +28,7 @@ bool MutexCore::take_or_mark_contended() {
     std::uintptr_t state = state_.load(std::memory_order_relaxed);
     while (true) {
         if ((state & ~kContended) == kFree) {
-            if (state_.compare_exchange_weak(state, taken, std::memory_order_acquire, std::memory_order_relaxed)) {
+            if (state_.compare_exchange_weak(state, taken, std::memory_order_acq_rel, std::memory_order_relaxed)) {
                 return true;
             }
         } else if ((state & kContended) != 0 ||

@@ -132,6 +132,7 @@ void prepare_kernel_context(KernelContext& context, KernelStack& stack, KernelEn
     for (std::size_t i = 0; i < kWords; ++i) {
         words[i] = 0;
     }
+    // SAFETY: code addresses as x86_switch_stack pops them.
     words[0] = address_value(argument);
     words[1] = reinterpret_cast<std::uint64_t>(entry);
     words[6] = reinterpret_cast<std::uint64_t>(&x86_start_kernel_thread);

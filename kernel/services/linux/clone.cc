@@ -96,12 +96,12 @@ void store_ids(Task& parent, Task& child, const CloneRequest& request) {
 
 Result<> add_to_tree(Task& parent, Task& child, const CloneRequest& request) {
     if (has(request, abi::kCloneThread)) return process_tree::add_task(child);
-    RefPtr<Process> parent_process(parent.process());
-    if (has(request, abi::kCloneParent)) {
-        parent_process = process_tree::find_process(process_tree::parent_pid(parent.process()));
-        if (!parent_process) return Error::RestartAlways;
-    }
-    return process_tree::add_process(parent_process.get(), parent.tid(), child.process(), child, request.exit_signal);
+    if (!has(request, abi::kCloneParent))
+        return process_tree::add_process(&parent.process(), parent.tid(), child.process(), child, request.exit_signal);
+    // A sibling: its end is told as the caller's own will be, whatever the flags say.
+    const RefPtr<Process> grandparent = process_tree::find_process(process_tree::parent_pid(parent.process()));
+    if (!grandparent) return Error::RestartAlways;
+    return process_tree::add_process(grandparent.get(), 0, child.process(), child, process_tree::exit_signal_of(parent.process()));
 }
 
 // vfork(2): the parent sleeps until the child has left the shared memory. Only death ends the wait earlier.

@@ -25,6 +25,10 @@ int parent_pid(Process& process) {
     });
 }
 
+int exit_signal_of(Process& process) {
+    return tree.with([&](Tree&) { return process.links().exit_signal; });
+}
+
 int group_of(Process& process) {
     return tree.with([&](Tree&) { return process.links().group_id; });
 }

@@ -77,6 +77,7 @@ struct WaitedChild {
 Result<std::optional<WaitedChild>> take_child_event(Process& parent, const WaitSelector& selector);
 
 int parent_pid(Process& process);
+int exit_signal_of(Process& process);
 int group_of(Process& process);
 int session_of(Process& process);
 RefPtr<Session> session(Process& process);

@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <array>
-#include <functional>
+#include <compare>
 
 #include "services/vfs/inode.h"
 
@@ -20,7 +20,10 @@ public:
             }
         }
         const auto end = locks_.begin() + static_cast<std::ptrdiff_t>(count_);
-        std::sort(locks_.begin(), end, std::less<>());
+        // The built-in < says nothing about unrelated objects; this order is total.
+        std::sort(locks_.begin(), end, [](const Inode::DirectoryLock* left, const Inode::DirectoryLock* right) {
+            return std::compare_three_way()(left, right) < 0;
+        });
         count_ = static_cast<std::size_t>(std::unique(locks_.begin(), end) - locks_.begin());
         for (std::size_t i = 0; i < count_; ++i) {
             locks_[i]->lock(LockOrder::SameRankByAddress);

@@ -15,8 +15,8 @@ class MountTable {
 public:
     struct Nothing {};
     using Table = SpinGuarded<Nothing, Rank::MountTable>;
-    static Table& table() { return *table_; }
-    static Mutex<Rank::MountTree>& tree() { return *tree_; }
+    static Table& table() { return *global_table; }
+    static Mutex<Rank::MountTree>& tree() { return *global_tree; }
 
     static RefPtr<Mount> child_at(const Path& path) {
         return table().with([&](Nothing&) {
@@ -118,12 +118,12 @@ public:
     }
 
 private:
-    static Immortal<Table> table_;
-    static Immortal<Mutex<Rank::MountTree>> tree_;
+    static Immortal<Table> global_table;
+    static Immortal<Mutex<Rank::MountTree>> global_tree;
 };
 
-Immortal<MountTable::Table> MountTable::table_;
-Immortal<Mutex<Rank::MountTree>> MountTable::tree_;
+Immortal<MountTable::Table> MountTable::global_table;
+Immortal<Mutex<Rank::MountTree>> MountTable::global_tree;
 
 namespace {
 

@@ -8,7 +8,7 @@
 namespace kernel::vfs {
 
 Path::Path() = default;
-Path::Path(RefPtr<Mount> on_mount, RefPtr<Dentry> at) : mount(std::move(on_mount)), dentry(std::move(at)) {}
+Path::Path(RefPtr<Mount> on, RefPtr<Dentry> at) : mount(std::move(on)), dentry(std::move(at)) {}
 Path::Path(const Path&) = default;
 Path::Path(Path&&) noexcept = default;
 Path& Path::operator=(const Path&) = default;

@@ -16,7 +16,7 @@ struct Path {
     RefPtr<Dentry> dentry;
 
     Path();
-    Path(RefPtr<Mount> mount, RefPtr<Dentry> dentry);
+    Path(RefPtr<Mount> on, RefPtr<Dentry> at);
     Path(const Path&);
     Path(Path&&) noexcept;
     Path& operator=(const Path&);

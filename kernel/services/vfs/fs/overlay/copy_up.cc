@@ -132,9 +132,9 @@ Result<> OverlayInode::copy_up_with_parents(bool keep_contents) {
     if (upper()) {
         return {};
     }
-    Vector<OverlayInode*> chain;
+    Vector<RefPtr<OverlayInode>> chain;
     for (OverlayInode* inode = this; inode != nullptr && !inode->upper(); inode = inode->parent_.get()) {
-        TRY(chain.push_back(inode));
+        TRY(chain.push_back(RefPtr<OverlayInode>(*inode)));
         if (inode->nameless_.load(std::memory_order_relaxed)) {
             break;
         }

@@ -128,16 +128,16 @@ Result<bool> OverlayInode::has_lower(std::string_view name) {
 
 Result<String> OverlayInode::lower_path() {
     // Upwards until a directory that says where it was, then down again.
-    Vector<const OverlayInode*> chain;
+    Vector<RefPtr<OverlayInode>> chain;
     String path;
-    for (const OverlayInode* place = this; place->parent_; place = place->parent_.get()) {
+    for (OverlayInode* place = this; place->parent_; place = place->parent_.get()) {
         if (const RefPtr<Inode> top = place->upper(); top) {
             path = TRY(redirect_of(*top));
             if (!path.empty()) {
                 break;
             }
         }
-        TRY(chain.push_back(place));
+        TRY(chain.push_back(RefPtr<OverlayInode>(*place)));
     }
     while (!chain.empty()) {
         TRY(path.append('/'));

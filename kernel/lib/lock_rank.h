@@ -9,8 +9,6 @@
 #define KPIO_LOCK_RANKS(X) \
     X(TestOuter)           \
     X(ProcessAlarm)        \
-    X(Process)             \
-    X(SignalHandlers)      \
     X(AddressSpace)        \
     X(MountTree)           \
     X(RenameTree)          \
@@ -24,6 +22,8 @@
     X(File)                \
     X(Pipe)                \
     X(Channel)             \
+    X(Process)             \
+    X(SignalHandlers)      \
     X(Terminal)            \
     X(HandleTable)         \
     X(FsContext)           \

@@ -40,7 +40,6 @@ struct BootOptions {
     std::uint32_t max_threads = 512;
     std::uint32_t max_handles = 1024;          // RLIMIT_NOFILE of the first process
     bool trace = false;                        // print system calls
-    std::string_view trace_path;               // host file for the trace; empty: standard error
     bool statistics = false;                   // print a summary at the end
     bool quiet = false;                        // no message of the kernel's own but errors
     std::uint64_t start_ns = 0;                // monotonic_ns when the host started us (0: unknown), for the boot time

@@ -81,7 +81,6 @@ void fill_boot_options(BootData& data) {
     boot.uid = geteuid();
     boot.gid = getegid();
     boot.trace = data.options.trace;
-    boot.trace_path = data.options.trace_file.value_or("");
     boot.statistics = data.options.statistics;
     boot.quiet = data.options.quiet;
     boot.start_ns = 1;  // the kernel's clock starts with us

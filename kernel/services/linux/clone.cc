@@ -109,8 +109,19 @@ void wait_for_vfork(Task& parent, Process& child) {
     (void)sched::wait_until(child.vfork_event(), [&] { return !child.uses_parent_memory() || parent.exit_requested(); });
 }
 
+// RLIMIT_NPROC, getrlimit(2): for others than user 0 and those with a capability that lifts it.
+Result<> check_process_limit(Task& parent) {
+    const std::uint64_t limit = parent.process().limit(abi::kRlimitNproc).current;
+    const RefPtr<security::Credentials> who = parent.credentials();
+    const std::uint32_t user = who->values().user_real;
+    if (user == 0 || who->capable(security::Capability::SysResource) || who->capable(security::Capability::SysAdmin)) return {};
+    if (limit == abi::kRlimInfinity || process_tree::task_count_of_user(user) < limit) return {};
+    return Error::WouldBlock;
+}
+
 Result<std::int64_t> do_clone(Task& parent, const CloneRequest& request) {
     TRY(check(request));
+    TRY(check_process_limit(parent));
     const int id = TRY(process_tree::reserve_id());
     ScopeGuard release([&] { process_tree::release_id(id); });
     TaskParts parts = TRY(child_parts(parent, request, id));

@@ -156,6 +156,14 @@ int latest_id() {
     return tree.with([](Tree& t) { return t.next_id - 1; });
 }
 
+unsigned task_count_of_user(std::uint32_t user) {
+    return tree.with([&](Tree& t) {
+        unsigned count = 0;
+        t.tasks.for_each([&](std::uint64_t, Task* task) { count += task->credentials()->values().user_real == user ? 1 : 0; });
+        return count;
+    });
+}
+
 void begin_group_exit(Process& process, int wait_status) {
     tree.with([&](Tree&) {
         ProcessLinks& links = process.links();

@@ -34,6 +34,8 @@ RefPtr<Process> next_process(int pid);
 RefPtr<Task> next_task(const Process& process, int tid);
 // Any live task of the process; null when it is a zombie.
 RefPtr<Task> any_task(Process& process);
+// Tasks of a real user, for RLIMIT_NPROC.
+unsigned task_count_of_user(std::uint32_t user);
 unsigned process_count();
 unsigned task_count();
 // The id that was given out last, for /proc/loadavg.

@@ -341,7 +341,11 @@ void schedule_on_trap_return() {
     }
 }
 
-void yield() { Scheduler::schedule(Scheduler::How::Yielded); }
+void yield() {
+    assert_no_locks_held();
+    Scheduler::take_interrupts(Cpu::here());
+    Scheduler::schedule(Scheduler::How::Yielded);
+}
 
 CpuTimes cpu_times(unsigned index) {
     const Cpu& cpu = Cpu::at(index);

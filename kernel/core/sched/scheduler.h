@@ -25,7 +25,8 @@ Result<> start();
 // run if it is due. Cheap when there is nothing to do. May block.
 void schedule_on_trap_return();
 
-// Lets others run that are as urgent. Returns when it is this thread's turn again.
+// Takes interrupts and lets others run that are as urgent; returns when it is this thread's turn again. Called with no lock
+// held. For kernel threads that compute for long, and for sched_yield(2).
 void yield();
 
 // Sleeps until the moment (monotonic). Errors: Interrupted (interruptible only).

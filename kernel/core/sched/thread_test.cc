@@ -327,8 +327,8 @@ TEST(Thread, AMutexExcludes) {
                     for (int round = 0; round < 2'000; ++round) {
                         mutex.lock();
                         const std::uint64_t seen = guarded;
-                        if (round % 16 == 0) {
-                            yield();
+                        if (round % 64 == 0) {
+                            EXPECT_TRUE(sleep_until(after(1'000), false).has_value());
                         }
                         guarded = seen + 1;
                         mutex.unlock();

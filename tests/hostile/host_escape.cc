@@ -29,7 +29,7 @@ void try_path(const std::string& path) {
         char text[256] = {};
         if (read(fd, text, sizeof(text) - 1) > 0 && std::string(text).find(secret_text) != std::string::npos) {
             std::fprintf(stderr, "attack: read the secret through %s\n", path.c_str());
-            _exit(1);
+            _exit(attack::kFound);
         }
         close(fd);
     }

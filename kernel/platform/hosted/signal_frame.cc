@@ -198,6 +198,9 @@ void copy_registers(const HostFrame& frame, Registers& registers) {
 
 namespace {
 
+constexpr std::uint8_t kOverflowVector = 4;
+constexpr std::uint8_t kInvalidOpcodeVector = 6;
+constexpr std::uint8_t kGeneralProtectionVector = 13;
 constexpr std::uint64_t kPageFaultVector = 14;
 constexpr std::uint64_t kErrorWrite = 0x2;
 constexpr std::uint64_t kErrorFetch = 0x10;
@@ -214,8 +217,27 @@ Trap decode_system_call(const HostFrame& frame, SyscallFrame& call) {
     return {.kind = ours ? TrapKind::Syscall : TrapKind::BadSyscall};
 }
 
+// Signals that the host sends without an exception (for a bad call into its vsyscall page, say, or its uretprobe call)
+// carry vector, error code and address of the thread's last exception, whatever that was.
+bool is_stale(const HostFrame& frame) {
+    const std::uint64_t vector = frame.registers.vector;
+    switch (frame.info.signal) {
+        case SIGSEGV:
+            return frame.info.code == SI_KERNEL && (vector == kPageFaultVector || vector < kOverflowVector ||
+                                                    vector == kInvalidOpcodeVector);
+        case SIGILL:
+            return vector != kInvalidOpcodeVector;
+        default:
+            return frame.info.code == SI_KERNEL && vector == kPageFaultVector;
+    }
+}
+
 Trap decode_exception(const HostFrame& frame) {
     const HostRegisters& registers = frame.registers;
+    if (is_stale(frame)) {
+        const bool illegal = frame.info.signal == SIGILL;
+        return {.kind = TrapKind::Exception, .vector = illegal ? kInvalidOpcodeVector : kGeneralProtectionVector};
+    }
     Trap trap{.kind = TrapKind::Exception,
               .vector = static_cast<std::uint8_t>(registers.vector),
               .error_code = static_cast<std::uint32_t>(registers.error_code)};

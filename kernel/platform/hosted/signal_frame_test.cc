@@ -33,6 +33,18 @@ TEST(SignalFrame, PageFaults) {
     }
 }
 
+TEST(SignalFrame, SignalsWithoutAnExceptionDoNotRepeatTheLastOne) {
+    SyscallFrame call;
+    for (const auto& [signal, vector] : std::initializer_list<std::pair<int, int>>{{SIGSEGV, 13}, {SIGILL, 6}}) {
+        HostFrame frame = frame_of(signal, SI_KERNEL);
+        frame.registers.vector = 14;
+        frame.registers.fault_address = 0x1234;
+        const Trap trap = decode_trap(frame, call);
+        EXPECT_EQ(trap.kind, TrapKind::Exception);
+        EXPECT_EQ(trap.vector, vector);
+    }
+}
+
 TEST(SignalFrame, SignalsFromOutsideAreNoExceptions) {
     SyscallFrame call;
     for (const int signal : {SIGSEGV, SIGILL, SIGTRAP, SIGFPE, SIGBUS, SIGURG, SIGTERM, 0, -1}) {

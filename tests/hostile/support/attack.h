@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// What the attack programs share. An attack is a try in a child process: it may fail with an error, kill the child, or hang
-// it (it is killed then); it ends with status 1 if it got what it must not get; it must not get a system call of the host carried out. Tries that could do so carry kMagic as
-// first argument, which is looked for from outside (host_watch.cc).
+// What the attack programs share. An attack is a try in a child process: it may fail with an error, kill the child, or
+// hang it (it is killed then); it ends with kFound if it got what it must not get; it must not get a system call of the
+// host carried out. Tries that could do so carry kMagic as first argument, which is looked for from outside
+// (host_watch.cc).
 #pragma once
 
 #include <sched.h>
@@ -24,6 +25,8 @@
 namespace attack {
 
 inline constexpr std::uint64_t kMagic = 0x1dead0042;
+// The status of a try that got what it must not get, which no try ends with by chance.
+inline constexpr int kFound = 113;
 inline constexpr std::size_t kPage = 4096;
 
 // These programs are meant for KPIO alone: on Linux some tries would do harm.
@@ -37,7 +40,7 @@ inline void require_kpio() {
 
 [[noreturn]] inline void fail(const char* what) {
     std::fprintf(stderr, "attack: %s: %s\n", what, std::strerror(errno));
-    _exit(1);
+    _exit(kFound);
 }
 
 inline std::int64_t now_ms() {
@@ -79,7 +82,7 @@ inline void collect(pid_t child, Outcome& outcome, int limit_ms) {
         fail("waitpid");
     } else if (WIFSIGNALED(status)) {
         ++outcome.killed_by_signal;
-    } else if (WIFEXITED(status) && WEXITSTATUS(status) == 1) {
+    } else if (WIFEXITED(status) && WEXITSTATUS(status) == kFound) {
         fail("a try found something");
     } else {
         ++outcome.ended;

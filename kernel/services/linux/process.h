@@ -47,6 +47,8 @@ struct ProcessLinks {
     bool stop_unreported = false;      // a stop that no wait has seen
     bool continue_unreported = false;
     int stop_signal = 0;
+    unsigned stopped_tasks = 0;   // of a stopped process: those that have come to rest
+    bool stop_complete = false;   // all have, and the parent knows
     Task* exec_task = nullptr;    // a task in execve that waits for the others to end
     CpuUsage own_usage;           // of tasks that have ended
     CpuUsage children_usage;      // of children that were waited for

@@ -216,6 +216,9 @@ void continue_process(Process& process) {
         links.state = ProcessState::Running;
         links.stop_unreported = false;
         links.continue_unreported = true;
+        links.stopped_tasks = 0;
+        links.stop_complete = false;
+        for_each_task(process, [](Task& task) { task.counted_as_stopped = false; });
         parent = reference(links.parent);
     });
     if (!parent) return;
@@ -224,15 +227,37 @@ void continue_process(Process& process) {
 }
 
 void stop_process(Process& process, int signal) {
-    RefPtr<Process> parent;
     tree.with([&](Tree&) {
         ProcessLinks& links = process.links();
         if (links.exiting || links.state != ProcessState::Running) return;
         links.state = ProcessState::Stopped;
         links.stop_signal = signal;
-        links.stop_unreported = true;
         links.continue_unreported = false;
         for_each_task(process, [](Task& task) { task.kick(); });
+    });
+}
+
+void note_task_stopped(Task& task) {
+    Process& process = task.process();
+    tree.with([&](Tree&) {
+        ProcessLinks& links = process.links();
+        if (links.state != ProcessState::Stopped || task.counted_as_stopped) return;
+        task.counted_as_stopped = true;
+        ++links.stopped_tasks;
+    });
+    report_complete_stop(process);
+}
+
+void report_complete_stop(Process& process) {
+    RefPtr<Process> parent;
+    int signal = 0;
+    tree.with([&](Tree&) {
+        ProcessLinks& links = process.links();
+        const bool complete = links.state == ProcessState::Stopped && links.stopped_tasks == links.task_count;
+        if (!complete || links.stop_complete) return;
+        links.stop_complete = true;
+        links.stop_unreported = true;
+        signal = links.stop_signal;
         parent = reference(links.parent);
     });
     if (parent) notify_parent(*parent, process, abi::kCldStopped, signal);

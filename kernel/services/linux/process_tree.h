@@ -55,8 +55,10 @@ int wait_status_of(Process& process);
 // Errors: RestartAlways (another exec or an exit was first).
 Result<> become_only_task(Task& task);
 
-// Stop and continue. stop_process: each task stops on its way to user mode.
+// Stop and continue. stop_process: each task stops on its way to user mode; the stop has happened when all have.
 void stop_process(Process& process, int signal);
+// A task of a stopped process has come to rest. When it is the last one, the parent learns of the stop.
+void note_task_stopped(Task& task);
 void continue_process(Process& process);
 bool is_stopped(Process& process);
 ProcessState state_of(Process& process);

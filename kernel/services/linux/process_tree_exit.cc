@@ -71,6 +71,7 @@ Departure depart(Tree& t, Task& task, ProcessList& removed) {
     links.own_usage.add(task.usage());
     links.tasks.remove(task);
     --links.task_count;
+    if (std::exchange(task.counted_as_stopped, false)) --links.stopped_tasks;
     --links.leaving_count;
     --t.task_count;
     t.tasks.erase(key(task.tid()));
@@ -187,7 +188,10 @@ void leave(Task& task) {
     // The tree's reference.
     RefPtr<Task>::adopt(task).reset();
     process->task_event().wake_all();
-    if (!departure.process_ended) return;
+    if (!departure.process_ended) {
+        report_complete_stop(*process);
+        return;
+    }
 
     for (RefPtr<Process> child = next_process(kFirstPid); child; child = next_process(child->pid() + 1)) {
         if (!child->take_parent_died()) continue;

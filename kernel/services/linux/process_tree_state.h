@@ -25,6 +25,9 @@ struct Tree {
 
 extern constinit SpinGuarded<Tree, Rank::Process> tree;
 
+// Tells the parent of a stop once every task has come to rest. Without the tree's lock.
+void report_complete_stop(Process& process);
+
 // SIGCHLD with its details, and a wake-up for wait4. Without the tree's lock.
 void notify_parent(Process& parent, Process& child, int code, int status);
 

@@ -62,6 +62,7 @@ bool take_signal(Task& task, abi::Siginfo& info) {
 // Sleeps while the process is stopped. SIGKILL and SIGCONT end it.
 void wait_while_stopped(Task& task) {
     Process& process = task.process();
+    process_tree::note_task_stopped(task);
     (void)sched::wait_until(process.task_event(),
                             [&] { return task.exit_requested() || !process_tree::is_stopped(process); });
 }
@@ -207,7 +208,8 @@ bool may_signal(const Task& sender, Process& target, int signal) {
         process_tree::session_of(target) == process_tree::session_of(sender.process()))
         return true;
     const RefPtr<Task> task = process_tree::any_task(target);
-    if (!task) return true;  // a zombie: nothing happens
+    // A zombie: nothing happens. The reaper belongs to user 0.
+    if (!task) return target.pid() != process_tree::kReaperPid;
     const RefPtr<security::Credentials> other_reference = task->credentials();
     const security::CredentialValues& me = own->values();
     const security::CredentialValues& other = other_reference->values();

@@ -129,7 +129,9 @@ class Task final : public object::Object {
     // Drops what the task shares with others, on its way out.
     void release_resources();
 
-    ListNode process_node;  // guarded by the process tree's lock
+    // Guarded by the process tree's lock.
+    ListNode process_node;
+    bool counted_as_stopped = false;
 
   private:
     friend class kernel::ObjectMaker;

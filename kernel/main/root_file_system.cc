@@ -149,7 +149,8 @@ RefPtr<vfs::MountNamespace> all_mounts;
 Result<RootFileSystem> assemble_root(const BootOptions& options) {
     vfs::tmpfs::Options root_options;
     const std::uint64_t memory_bytes = mm::frame_statistics(platform::FrameZone::User).total * kPageSize;
-    root_options.budget = TRY(vfs::tmpfs::Budget::create(memory_bytes));
+    // Files alone must not take what programs need to run (Linux: tmpfs(5), the default of `size`).
+    root_options.budget = TRY(vfs::tmpfs::Budget::create(memory_bytes / 2));
     root_options.permissions = kDirectoryPermissions;
     RootFileSystem result;
     result.mounts = TRY(vfs::MountNamespace::create(TRY(vfs::tmpfs::create(root_options)), "rootfs"));

@@ -3,8 +3,10 @@
 // ROUNDS alone: another process's misdeeds must not change it.
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -22,13 +24,27 @@ std::uint64_t mix(std::uint64_t state, std::uint64_t value) {
     std::exit(1);
 }
 
+// Another program may have everything there is for a while: a call that finds nothing left is repeated.
+template <class Call>
+auto persist(const char* what, Call call) {
+    for (int patience = 0; patience < 20'000; ++patience) {
+        const auto result = call();
+        if (result != decltype(result)(-1)) {
+            return result;
+        }
+        if (errno != EAGAIN && errno != ENOMEM && errno != ENFILE) {
+            fail(what);
+        }
+        const timespec pause{0, 1'000'000};
+        nanosleep(&pause, nullptr);
+    }
+    fail(what);
+}
+
 std::uint64_t round_of(std::uint64_t state) {
     constexpr std::size_t kWords = 32768;
-    auto* memory = static_cast<std::uint64_t*>(
-        mmap(nullptr, kWords * 8, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
-    if (memory == MAP_FAILED) {
-        fail("mmap");
-    }
+    auto* memory = static_cast<std::uint64_t*>(persist(
+        "mmap", [] { return mmap(nullptr, kWords * 8, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); }));
     for (std::size_t i = 0; i < kWords; ++i) {
         if (memory[i] != 0) {
             fail("memory was not zero");
@@ -37,13 +53,8 @@ std::uint64_t round_of(std::uint64_t state) {
     }
     // A child adds over its copy and reports.
     int fds[2];
-    if (pipe(fds) != 0) {
-        fail("pipe");
-    }
-    const pid_t child = fork();
-    if (child < 0) {
-        fail("fork");
-    }
+    persist("pipe", [&] { return pipe(fds); });
+    const pid_t child = persist("fork", [] { return fork(); });
     if (child == 0) {
         std::uint64_t sum = 0;
         for (std::size_t i = 0; i < kWords; ++i) {

@@ -5,6 +5,7 @@
 #include "lib/log.h"
 #include "platform/clock.h"
 #include "services/linux/errno.h"
+#include "services/linux/out_of_memory.h"
 #include "services/linux/process_tree.h"
 #include "services/linux/signals.h"
 #include "services/linux/syscalls.h"
@@ -139,8 +140,7 @@ void Task::handle_fault(const platform::Trap& trap) {
     const Result<> handled = space_->handle_fault(trap.fault_address, trap.fault_access, (trap.error_code & 1) != 0);
     if (handled) return;
     last_trap_ = trap;
-    if (handled.error() == Error::NoMemory)
-        log_error("out of memory: process {} is ended (raise --memory)", process_->pid());
+    if (handled.error() == Error::NoMemory && make_room_after_fault(*this)) return;
     force_signal(*this, signal_of_fault(handled.error(), trap.fault_address));
 }
 

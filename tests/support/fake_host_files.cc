@@ -39,6 +39,9 @@ public:
 
     Result<HostFileStatus> status() override {
         const std::lock_guard guard(count());
+        if (node_->gone) {
+            return Error::StaleHandle;
+        }
         const std::uint64_t bytes = node_->contents.size();
         return HostFileStatus{.type = node_->type,
                               .permissions = node_->permissions,

@@ -36,6 +36,7 @@ struct HostNode {
     std::int64_t modify_ns = 0;
     std::int64_t change_ns = 0;
     bool unreadable = false;
+    bool gone = false;     // the handles that are there are stale
     std::string contents;  // of a file, or a link's target
     std::map<std::string, std::shared_ptr<HostNode>, std::less<>> entries;
 };

@@ -101,7 +101,13 @@ Result<RefPtr<File>> open_found(const Path& path, OpenFlags flags, const RefPtr<
         request.flags = flags;
     }
     TRY(prepare(inode, flags));
-    TRY(inode.prepare_open(flags));
+    if (const Result<> prepared = inode.prepare_open(flags); !prepared) {
+        if (prepared.error() == Error::StaleHandle) {
+            // The name leads to another file by now.
+            dentries::forget(*path.dentry);
+        }
+        return prepared.error();
+    }
     RefPtr<File> file = TRY(open_inode(inode, std::move(request)));
     if (has(flags, OpenFlags::Truncate) && checks == Checks::All) {
         TRY(truncate_opened(inode, flags, *credentials));
@@ -183,10 +189,8 @@ Result<RefPtr<File>> open_or_create(const WalkContext& context, std::string_view
     }
 }
 
-}  // namespace
-
-Result<RefPtr<File>> open(const WalkContext& context, std::string_view path, OpenFlags flags, std::uint32_t permissions,
-                          WalkFlags walk) {
+Result<RefPtr<File>> open_once(const WalkContext& context, std::string_view path, OpenFlags flags,
+                               std::uint32_t permissions, WalkFlags walk) {
     if (has(flags, OpenFlags::PathOnly)) {
         flags = flags & (OpenFlags::PathOnly | OpenFlags::Directory | OpenFlags::NoFollow | OpenFlags::LargeFile);
     }
@@ -206,6 +210,18 @@ Result<RefPtr<File>> open(const WalkContext& context, std::string_view path, Ope
         walk = walk | WalkFlags::Directory;
     }
     return open_found(TRY(resolve(context, path, walk)), flags, context.credentials, Checks::All);
+}
+
+}  // namespace
+
+Result<RefPtr<File>> open(const WalkContext& context, std::string_view path, OpenFlags flags, std::uint32_t permissions,
+                          WalkFlags walk) {
+    Result<RefPtr<File>> file = open_once(context, path, flags, permissions, walk);
+    if (!file && file.error() == Error::StaleHandle) {
+        // Cached names that have proved wrong are forgotten; with what is there now it is an ordinary open.
+        file = open_once(context, path, flags, permissions, walk);
+    }
+    return file;
 }
 
 Result<RefPtr<File>> open_path(const Path& path, OpenFlags flags, const RefPtr<Credentials>& credentials) {

@@ -64,7 +64,21 @@ Result<HostFileStatus> HostInode::current() {
         status = known.status;
         return now < known.believed_until_ns;
     });
-    return believed ? Result<HostFileStatus>(status) : refresh(Change::Outside);
+    if (believed) {
+        return status;
+    }
+    const Result<HostFileStatus> fresh = refresh(Change::Outside);
+    return !fresh && fresh.error() == Error::StaleHandle ? keep_known() : fresh;
+}
+
+// A file that the host has removed keeps what was known of it: to the guest it is one that was unlinked while in use,
+// until its directory is asked again.
+Result<HostFileStatus> HostInode::keep_known() {
+    const std::uint64_t until = platform::monotonic_ns() + hostfs().host_options().believed_ns;
+    return known_.with([&](Known& known) {
+        known.believed_until_ns = until;
+        return known.status;
+    });
 }
 
 Result<HostFileStatus> HostInode::refresh(Change change) {
@@ -128,7 +142,7 @@ Result<Status> HostInode::status() {
 }
 
 std::uint64_t HostInode::names_stamp() {
-    // A directory that is gone has no good names.
+    // Of a directory that cannot be looked at no name is good.
     static constinit std::atomic<std::uint64_t> never_again = UINT64_MAX;
     if (!current()) {
         return never_again.fetch_sub(1, std::memory_order_relaxed);
@@ -140,7 +154,11 @@ Result<RefPtr<Inode>> HostInode::lookup(std::string_view name) {
     if (!is_directory()) {
         return Error::NotDirectory;
     }
-    return TRY(hostfs().inode_for(TRY(file_->lookup(name))));
+    Result<OwnPtr<platform::HostFile>> found = file_->lookup(name);
+    if (!found && found.error() == Error::StaleHandle) {
+        return Error::NotFound;
+    }
+    return TRY(hostfs().inode_for(TRY(std::move(found))));
 }
 
 // Adapts the platform's visitor and leaves out what is hidden.

@@ -71,6 +71,7 @@ private:
     HostFs& hostfs() const;
     Result<platform::HostFileStatus> current();
     Result<platform::HostFileStatus> refresh(Change change);
+    Result<platform::HostFileStatus> keep_known();
     void drop_changed_contents();
     Result<> check_writable() const;
     Result<> read_pages(std::uint64_t first_page, std::span<const FrameNumber> frames) override;

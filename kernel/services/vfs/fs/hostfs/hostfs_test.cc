@@ -83,6 +83,43 @@ TEST_F(HostFsTest, SeesChangesOfTheHost) {
     EXPECT_EQ(error_of(world.stat("f")), "NotFound");
 }
 
+TEST_F(HostFsTest, OpensTheNewFileAtOnce) {
+    const auto old = tree->add_file("f", "old");
+    World world;
+    MUST(world.start(MUST(host({.believed_ns = UINT64_MAX / 2}))));
+    EXPECT_EQ(MUST(world.get("f")), "old");
+    tree->add_file("f", "new");
+    old->gone = true;
+    EXPECT_EQ(MUST(world.get("f")), "new");
+}
+
+TEST_F(HostFsTest, AFileThatIsGoneIsLikeAnUnlinkedOne) {
+    const auto old = tree->add_file("f", "old");
+    const auto directory = tree->add_directory("d");
+    World world;
+    MUST(world.start(MUST(host(doubting()))));
+    const RefPtr<File> file = MUST(world.open("f"));
+    world.start_at = MUST(world.find("d"));
+    tree->remove("f");
+    tree->remove("d");
+    old->gone = true;
+    directory->gone = true;
+    EXPECT_EQ(MUST(file->status()).size_bytes, 3U);
+    EXPECT_EQ(error_of(world.stat("/f")), "NotFound");
+    EXPECT_EQ(error_of(world.stat(".")), "ok");
+    EXPECT_EQ(error_of(world.stat("x")), "NotFound");
+}
+
+// What getdents64(2) and stat(2) call one file has one number, before a copy and after it.
+void expect_one_number(World& world, std::string_view directory) {
+    test_support::Names names;
+    MUST(MUST(world.open(directory, OpenFlags::Read | OpenFlags::Directory))->list(names));
+    for (std::size_t i = 0; i < names.names.size(); ++i) {
+        EXPECT_EQ(MUST(world.lstat(std::string(directory) + "/" + names.names[i])).inode, names.numbers[i])
+            << names.names[i];
+    }
+}
+
 TEST_F(HostFsTest, KeepsAnOpenFileWhileItsNameChanges) {
     tree->add_file("f", "old");
     World world;
@@ -227,6 +264,25 @@ TEST_F(LayeredHostTest, OpenFilesSeeTheCopy) {
     EXPECT_EQ(MUST(World::read_all(*reader)), "guest");
     dentries::shrink(SIZE_MAX);
     EXPECT_EQ(MUST(world.stat("f")).inode, number);
+}
+
+TEST_F(LayeredHostTest, ListsTheNumbersThatStatTells) {
+    tree->add_file("f", "host");
+    tree->add_symlink("l", "f");
+    tree->add_directory("d")->add_file("g", "g");
+    World world;
+    MUST(start(world, {}));
+    expect_one_number(world, "/");
+    const std::uint64_t before = MUST(world.stat("d")).inode;
+    MUST(world.put("f", "x"));
+    MUST(world.put("d/new", "x"));
+    MUST(world.put("new", "x"));
+    expect_one_number(world, "/");
+    expect_one_number(world, "d");
+    dentries::shrink(SIZE_MAX);
+    expect_one_number(world, "/");
+    expect_one_number(world, "d");
+    EXPECT_EQ(MUST(world.stat("d")).inode, before);
 }
 
 TEST_F(LayeredHostTest, SeesChangesOfTheHostBelow) {

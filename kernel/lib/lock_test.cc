@@ -21,7 +21,7 @@ using Inner = Spinlock<Rank::TestInner>;
 TEST(Rank, NamesAndOrder) {
     EXPECT_EQ(std::string_view(rank_name(Rank::RunQueue)), "RunQueue");
     EXPECT_EQ(std::string_view(rank_name(static_cast<Rank>(255))), "?");
-    EXPECT_LT(Rank::Process, Rank::AddressSpace);
+    EXPECT_LT(Rank::Directory, Rank::Process);
     EXPECT_LT(Rank::WaitQueue, Rank::RunQueue);
     EXPECT_LT(Rank::RunQueue, Rank::Slab);
     EXPECT_LT(Rank::Slab, Rank::Frames);

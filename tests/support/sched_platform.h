@@ -41,6 +41,9 @@ private:
     kernel::RefPtr<kernel::sched::Thread> thread_;
 };
 
+// Waits until threads that have ended are freed, for tests that count what is allocated.
+void settle();
+
 // How many inter-processor interrupts were sent to the CPU.
 std::uint64_t ipis_sent_to(unsigned cpu);
 // How often the CPU went to sleep.

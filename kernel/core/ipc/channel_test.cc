@@ -188,6 +188,7 @@ TEST(Channel, LosesAndDuplicatesNothing) {
 
 TEST(Channel, SurvivesEachFailedAllocation) {
     run_in_kernel([] {
+        test::settle();
         test_support::for_each_allocation_failure([]() -> Result<> {
             const Channel::Pair pair = TRY(Channel::create_pair({}));
             Message message;

@@ -75,7 +75,10 @@ TEST(Event, OneOfManyTakesEachSignal) {
 }
 
 TEST(Event, CreationSurvivesAFailedAllocation) {
-    run_in_kernel([] { test_support::for_each_allocation_failure([] { return Event::create(); }); });
+    run_in_kernel([] {
+        test::settle();
+        test_support::for_each_allocation_failure([] { return Event::create(); });
+    });
 }
 
 }  // namespace

@@ -66,7 +66,7 @@ TEST(Thread, WrongParametersAreRefused) {
 
 TEST(Thread, CreationSurvivesEachFailedAllocation) {
     run_in_kernel([] {
-        run_as_user_for(20 * kMs);  // until threads of earlier tests are freed
+        test::settle();
         test_support::for_each_allocation_failure(
             [] { return Thread::create("x", [](void*) {}, nullptr); });
     });

@@ -187,7 +187,7 @@ TEST(signals_during_faults) {
         }
     });
     bool right = true;
-    for (int round = 0; round < 20 || (round < 5000 && delivered < 50); ++round) {
+    for (int round = 0; round < 20 || (round < 1000 && delivered < 10); ++round) {
         constexpr std::size_t kBytes = 1 << 20;
         std::byte* area = map(kBytes);
         for (std::size_t offset = 0; offset < kBytes; offset += kPage) {

@@ -199,7 +199,7 @@ TEST(computing_under_fire) {
     timespec start;
     clock_gettime(CLOCK_MONOTONIC, &start);
     timespec now = start;
-    while (delivered < 100 && now.tv_sec - start.tv_sec < 5) {
+    while (delivered < 20 && now.tv_sec - start.tv_sec < 5) {
         clock_gettime(CLOCK_MONOTONIC, &now);
         double lanes[8] = {1, 2, 3, 4, 5, 6, 7, 8};
         for (int i = 0; i < 2000; ++i) {

@@ -263,6 +263,10 @@ void report_complete_stop(Process& process) {
     if (parent) notify_parent(*parent, process, abi::kCldStopped, signal);
 }
 
+bool is_at_rest(Task& task) {
+    return tree.with([&](Tree&) { return task.process().links().state == ProcessState::Stopped && task.counted_as_stopped; });
+}
+
 bool is_stopped(Process& process) { return state_of(process) == ProcessState::Stopped; }
 
 ProcessState state_of(Process& process) {

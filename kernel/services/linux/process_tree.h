@@ -59,6 +59,8 @@ Result<> become_only_task(Task& task);
 void stop_process(Process& process, int signal);
 // A task of a stopped process has come to rest. When it is the last one, the parent learns of the stop.
 void note_task_stopped(Task& task);
+// False once the process was continued, even if it is stopped again by now: then the task has to come to rest anew.
+bool is_at_rest(Task& task);
 void continue_process(Process& process);
 bool is_stopped(Process& process);
 ProcessState state_of(Process& process);

@@ -59,12 +59,11 @@ bool take_signal(Task& task, abi::Siginfo& info) {
     return task.pending().with(take) || task.process().pending().with(take);
 }
 
-// Sleeps while the process is stopped. SIGKILL and SIGCONT end it.
+// Sleeps until SIGKILL or SIGCONT.
 void wait_while_stopped(Task& task) {
-    Process& process = task.process();
     process_tree::note_task_stopped(task);
-    (void)sched::wait_until(process.task_event(),
-                            [&] { return task.exit_requested() || !process_tree::is_stopped(process); });
+    (void)sched::wait_until(task.process().task_event(),
+                            [&] { return task.exit_requested() || !process_tree::is_at_rest(task); });
 }
 
 // POSIX: in an orphaned group nobody could continue what the terminal stops.

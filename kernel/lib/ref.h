@@ -90,6 +90,7 @@ public:
 
     ~RefPtr() { reset(); }
 
+    // NOLINTNEXTLINE(bugprone-unhandled-self-assignment): the copy comes first, so itself is as good as any other.
     RefPtr& operator=(const RefPtr& other) {
         RefPtr(other).swap(*this);
         return *this;

@@ -216,9 +216,9 @@ public:
         });
     }
 
-    // One round of giving up whatever `chosen` says; true when there may be more.
+    // One round; true when there may be more.
     static bool forget_some(const FileSystem& filesystem) {
-        Dropped dropped;
+        std::array<RefPtr<Dentry>, 128> dropped;
         std::size_t taken = 0;
         state().with([&](State& cache) {
             Dentry* entry = cache.by_age.front();

@@ -8,8 +8,8 @@
 #include <random>
 
 #include "services/vfs/device_registry.h"
-#include "services/vfs/differential_sides.h"
 #include "services/vfs/fs/overlay/overlay.h"
+#include "support/differential_sides.h"
 
 namespace kernel::vfs::differential {
 namespace {

@@ -224,12 +224,20 @@ private:
     mode_t old_mask_ = 0;
 };
 
+// An ordinary user of the host cannot be anybody else, so on our side it is that user, too.
+inline void become_caller(World& world) {
+    std::vector<gid_t> groups(static_cast<std::size_t>(::getgroups(0, nullptr)));
+    groups.resize(static_cast<std::size_t>(std::max(0, ::getgroups(static_cast<int>(groups.size()), groups.data()))));
+    MUST(world.become(::geteuid(), ::getegid(), {groups.begin(), groups.end()}));
+}
+
 class OurSide final : public Side {
 public:
     explicit OurSide(World& world, bool counts_links) : world_(world), counts_links_(counts_links) {}
 
     void become(const User& user) override {
         if (::geteuid() != 0) {
+            become_caller(world_);
             return;
         }
         if (user.user == 0) {

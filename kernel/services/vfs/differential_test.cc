@@ -209,6 +209,9 @@ protected:
         VfsTest::TearDown();
     }
     static void make_start(World& world) {
+        if (::geteuid() != 0) {
+            become_caller(world);
+        }
         for (const char* path : {"x", "x/x", "x/x/x", kStart}) {
             MUST(world.mkdir(path));
         }
@@ -243,7 +246,7 @@ TEST_F(Differential, TmpfsBehavesLikeLinux) {
     for (std::uint64_t seed = 1; seed <= seeds() && !HasFailure(); ++seed) {
         SCOPED_TRACE(testing::Message() << "seed " << seed);
         World world;
-        MUST(world.start_tmpfs());
+        MUST(world.start(MUST(test_support::make_tmpfs(64 << 20, 0777))));
         make_start(world);
         LinuxSide linux_side;
         OurSide our_side(world, linux_side.counts_directory_links);
@@ -259,7 +262,7 @@ TEST_F(Differential, OverlayBehavesLikeOneTree) {
         SCOPED_TRACE(testing::Message() << "seed " << seed);
         LinuxSide linux_side;
         Player player(seed * 1000);
-        const FileSystemUse lower(MUST(test_support::make_tmpfs()));
+        const FileSystemUse lower(MUST(test_support::make_tmpfs(64 << 20, 0777)));
         {
             World world;
             MUST(world.start(lower.reference()));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "main/root_file_system.h"
 
+#include <algorithm>
 #include <array>
 
 #include "lib/log.h"
@@ -144,12 +145,19 @@ Result<> unpack_initramfs(vfs::Path& root) {
 
 RefPtr<vfs::MountNamespace> all_mounts;
 
+// A cached name costs about 1.5 KiB: at most a tenth of a small machine's memory.
+void bound_name_cache(std::uint64_t memory_bytes) {
+    constexpr std::uint64_t kBytesPerName = 16 * 1024, kMostNames = 16'384;
+    vfs::dentries::set_limit(std::min(kMostNames, memory_bytes / kBytesPerName));
+}
+
 }  // namespace
 
 Result<RootFileSystem> assemble_root(const BootOptions& options) {
     vfs::tmpfs::Options root_options;
     const std::uint64_t memory_bytes = mm::frame_statistics(platform::FrameZone::User).total * kPageSize;
     // Files alone must not take what programs need to run (Linux: tmpfs(5), the default of `size`).
+    bound_name_cache(memory_bytes);
     root_options.budget = TRY(vfs::tmpfs::Budget::create(memory_bytes / 2));
     root_options.permissions = kDirectoryPermissions;
     RootFileSystem result;

@@ -38,7 +38,7 @@ public:
 
     bool is_armed() const { return queue_.load(std::memory_order_acquire) != nullptr; }
     // kNoDeadline when not armed. Under the same rule as arm().
-    std::uint64_t deadline_ns() const { return is_armed() ? deadline_ns_ : platform::kNoDeadline; }
+    std::uint64_t deadline_ns() const { return is_armed() ? deadline_ns_.load(std::memory_order_relaxed) : platform::kNoDeadline; }
 
 private:
     friend class TimerQueue;
@@ -46,9 +46,9 @@ private:
     bool take_back();
 
     TreeNode node_;
-    std::uint64_t deadline_ns_ = platform::kNoDeadline;
-    std::atomic<TimerQueue*> queue_ = nullptr;             // where it is armed
-    std::atomic<const TimerQueue*> running_on_ = nullptr;  // whose CPU runs or last ran the callback
+    std::atomic<std::uint64_t> deadline_ns_ = platform::kNoDeadline;
+    std::atomic<TimerQueue*> queue_ = nullptr;       // where it is armed
+    std::atomic<TimerQueue*> running_on_ = nullptr;  // whose CPU runs or last ran the callback
     Callback callback_;
     void* context_;
 };

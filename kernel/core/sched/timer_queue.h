@@ -17,6 +17,11 @@ public:
     void insert(Timer& timer, std::uint64_t deadline_ns);
     // Returns false if the timer was not armed here.
     bool remove(Timer& timer);
+    struct Removed {
+        bool was_armed;
+        bool runs;  // its callback does
+    };
+    Removed remove_and_look(Timer& timer);
     // Runs the callbacks of all timers whose deadline has come. No lock is held.
     void expire(std::uint64_t now_ns);
 
@@ -26,10 +31,11 @@ public:
 
 private:
     struct ByDeadline {
-        std::uint64_t operator()(const Timer& timer) const { return timer.deadline_ns_; }
+        std::uint64_t operator()(const Timer& timer) const { return timer.deadline_ns_.load(std::memory_order_relaxed); }
     };
     using Tree = IntrusiveTree<Timer, &Timer::node_, ByDeadline>;
 
+    bool remove_locked(Tree& tree, Timer& timer);
     Timer* take_expired(std::uint64_t now_ns);
     void note_earliest_locked(const Tree& tree);
 

@@ -74,6 +74,14 @@ Result<int> start_session(Process& process) {
     });
 }
 
+bool group_exists(int group) {
+    return tree.with([&](Tree& t) {
+        bool exists = false;
+        t.for_each_process([&](Process& process) { exists = exists || process.links().group_id == group; });
+        return exists;
+    });
+}
+
 bool group_exists_in_session(int group, int session) {
     return tree.with([&](Tree& t) { return group_is_in_session(t, group, session); });
 }

@@ -90,6 +90,7 @@ RefPtr<Session> session(Process& process);
 // setpgid(2), setsid(2) with their errors.
 Result<> set_group(Process& caller, int pid, int group);
 Result<int> start_session(Process& process);
+bool group_exists(int group);
 bool group_exists_in_session(int group, int session);
 // POSIX "orphaned process group": nobody in the session outside of the group is a parent of a member.
 bool is_orphaned_group(int group);

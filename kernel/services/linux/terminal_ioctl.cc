@@ -43,6 +43,7 @@ Result<std::uint64_t> Terminal::set_foreground_group(Task& task, vfs::Ioctl& req
     const int session = process_tree::session_of(task.process());
     if (session != session_id()) return Error::NotTerminal;
     if (group < 0) return Error::InvalidArgument;
+    if (!process_tree::group_exists(group)) return Error::NoSuchProcess;
     if (!process_tree::group_exists_in_session(group, session)) return Error::NotPermitted;
     state_.with([&](State& state) { state.foreground_group = group; });
     return 0;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// What the scheduler's own paths cost, without traps and address spaces: the machine of the unit tests, without sanitizers.
+// What the scheduler's own paths cost, without traps and address spaces: the machine of the unit tests, without
+// sanitizers.
 #include <cstdio>
 #include <deque>
 
@@ -13,7 +14,8 @@ using test::KernelThread;
 
 constexpr std::uint64_t kRounds = 200'000;
 
-// Processor time of the host thread that is this CPU: what others do on the host does not count. Only for what stays on one CPU.
+// Processor time of the host thread that is this CPU: what others do on the host does not count. Only for what stays on
+// one CPU.
 std::uint64_t cpu_time_ns() {
     timespec now{};
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
@@ -22,7 +24,8 @@ std::uint64_t cpu_time_ns() {
 
 void report(const char* what, std::uint64_t spent_ns, std::uint64_t operations) {
     const std::uint64_t each = spent_ns * 10 / operations;
-    std::printf("%-48s %6lu.%lu ns\n", what, static_cast<unsigned long>(each / 10), static_cast<unsigned long>(each % 10));
+    std::printf("%-48s %6lu.%lu ns\n", what, static_cast<unsigned long>(each / 10),
+                static_cast<unsigned long>(each % 10));
 }
 
 class Baton {

@@ -8,8 +8,9 @@
 #include "core/sched/scheduler.h"
 #include "core/sched/thread.h"
 
-// A machine for tests of code that runs on the scheduler: each CPU is a host thread, kernel threads are stacks that these switch
-// between, time is the host's. A test program gets it by including support/sched_platform.inc in one of its files.
+// A machine for tests of code that runs on the scheduler: each CPU is a host thread, kernel threads are stacks that
+// these switch between, time is the host's. A test program gets it by including support/sched_platform.inc in one of
+// its files.
 namespace test {
 
 inline constexpr unsigned kMachineCpus = 4;

@@ -196,12 +196,20 @@ Result<Message> Channel::read(bool may_block, const sched::WaitOptions& options)
     return std::move(queued->message);
 }
 
-bool Channel::is_readable() const { return shared_->inbox(side_).is_readable(); }
+bool Channel::is_readable() const {
+    return shared_->inbox(side_).is_readable();
+}
 
-bool Channel::is_writable() const { return shared_->inbox(1 - side_).is_writable(); }
+bool Channel::is_writable() const {
+    return shared_->inbox(1 - side_).is_writable();
+}
 
-sched::WaitQueue& Channel::read_queue() { return shared_->inbox(side_).readers; }
+sched::WaitQueue& Channel::read_queue() {
+    return shared_->inbox(side_).readers;
+}
 
-sched::WaitQueue& Channel::write_queue() { return shared_->inbox(1 - side_).writers; }
+sched::WaitQueue& Channel::write_queue() {
+    return shared_->inbox(1 - side_).writers;
+}
 
 }  // namespace kernel::ipc

@@ -20,8 +20,8 @@ struct Message {
     unsigned priority = 0;  // 0..Channel::kPriorities-1, the greater is delivered first
 };
 
-// One end of a bidirectional pipe of messages. Messages arrive whole, in order within a priority. Closing one end (its last
-// reference) makes writes to the other fail and its reads fail once it is empty.
+// One end of a bidirectional pipe of messages. Messages arrive whole, in order within a priority. Closing one end (its
+// last reference) makes writes to the other fail and its reads fail once it is empty.
 class Channel final : public object::Object {
 public:
     static constexpr unsigned kPriorities = 4;
@@ -40,9 +40,10 @@ public:
 
     object::ObjectType type() const override { return object::ObjectType::Channel; }
 
-    // Sends to the other end. Blocks while that is full, unless `may_block` is false (WouldBlock). Takes the message over only on success.
-    // Errors: BrokenPipe (the other end is closed), InvalidArgument (priority, or an end of this very channel among the handles,
-    // which would keep itself alive), Overflow (larger than the limits above or than this channel's), NoMemory, Interrupted, TimedOut.
+    // Sends to the other end. Blocks while that is full, unless `may_block` is false (WouldBlock). Takes the message
+    // over only on success. Errors: BrokenPipe (the other end is closed), InvalidArgument (priority, or an end of this
+    // very channel among the handles, which would keep itself alive), Overflow (larger than the limits above or than
+    // this channel's), NoMemory, Interrupted, TimedOut.
     Result<> write(Message&& message, bool may_block, const sched::WaitOptions& options);
 
     // The next message. Blocks while there is none, unless `may_block` is false (WouldBlock).

@@ -31,7 +31,8 @@ Message make_message(std::string_view text, unsigned priority = 0) {
 
 std::string text_of(const Message& message) {
     std::string text;
-    std::ranges::transform(message.bytes, std::back_inserter(text), [](std::byte byte) { return static_cast<char>(byte); });
+    std::ranges::transform(message.bytes, std::back_inserter(text),
+                           [](std::byte byte) { return static_cast<char>(byte); });
     return text;
 }
 

@@ -3,7 +3,9 @@
 
 namespace kernel::ipc {
 
-Result<RefPtr<Event>> Event::create(std::uint32_t initial) { return make_ref<Event>(initial); }
+Result<RefPtr<Event>> Event::create(std::uint32_t initial) {
+    return make_ref<Event>(initial);
+}
 
 void Event::signal(std::uint32_t clear, std::uint32_t set) {
     std::uint32_t before = signals_.load(std::memory_order_relaxed);

@@ -30,9 +30,13 @@ void register_handler(platform::Interrupts cause, Handler handler) {
     KASSERT(line_of(cause).handler.compare_exchange_strong(none, handler));
 }
 
-void register_console_handler(Handler handler) { register_handler(platform::Interrupts::Console, handler); }
+void register_console_handler(Handler handler) {
+    register_handler(platform::Interrupts::Console, handler);
+}
 
-void register_power_handler(Handler handler) { register_handler(platform::Interrupts::PowerRequest, handler); }
+void register_power_handler(Handler handler) {
+    register_handler(platform::Interrupts::PowerRequest, handler);
+}
 
 void handle_interrupts(platform::Interrupts pending) {
     for (auto bits = static_cast<std::uint32_t>(pending); bits != 0; bits &= bits - 1) {

@@ -8,12 +8,12 @@
 // Hands the interrupts that the platform reports to whoever registered for them.
 namespace kernel::irq {
 
-// Runs on the CPU that took the interrupt, after a trap out of user mode or in the idle loop: with no lock held. Must not block;
-// may wake threads.
+// Runs on the CPU that took the interrupt, after a trap out of user mode or in the idle loop: with no lock held. Must
+// not block; may wake threads.
 using Handler = void (*)();
 
-// One handler per cause, registered while the system boots; a second one is a bug (panics). Timer and Reschedule belong to the
-// scheduler. A cause without a handler is counted and ignored.
+// One handler per cause, registered while the system boots; a second one is a bug (panics). Timer and Reschedule belong
+// to the scheduler. A cause without a handler is counted and ignored.
 void register_handler(platform::Interrupts cause, Handler handler);
 
 // Console input is waiting, or the console changed its size.

@@ -27,8 +27,8 @@ struct Cpu : NonCopyable {
     static Cpu& at(unsigned cpu_index);
     bool is_here() const { return this == &here(); }
 
-    // Sets the platform's timer if it does not fire early enough. A later one is left alone: firing for nothing now and then is
-    // cheaper than following each change.
+    // Sets the platform's timer if it does not fire early enough. A later one is left alone: firing for nothing now and
+    // then is cheaper than following each change.
     void program_timer();
     // The same before sleeping, when it must not fire for nothing.
     void program_timer_exactly();

@@ -15,7 +15,8 @@ namespace kernel::sched {
 inline constexpr std::uint32_t kNormalWeight = 1024;
 inline constexpr std::uint32_t kIdleWeight = 3;
 
-// Share of the processor: kNormalWeight at nice 0, a factor of about 1.25 for each step of nice, kIdleWeight for Policy::Idle.
+// Share of the processor: kNormalWeight at nice 0, a factor of about 1.25 for each step of nice, kIdleWeight for
+// Policy::Idle.
 std::uint32_t weight_of(const SchedParams& params);
 
 // How much a thread's work matters to whoever waits for it; what priority inheritance hands on.
@@ -52,7 +53,7 @@ struct SchedEntity : NonCopyable {
     std::int64_t virtual_deadline = 0;
     std::int64_t subtree_virtual_time = 0;  // the least one in its subtree of the waiting ones
     std::uint32_t charge_remainder = 0;
-    std::int64_t lag = 0;                   // the queue's virtual time minus its own, kept while it does not compete
+    std::int64_t lag = 0;  // the queue's virtual time minus its own, kept while it does not compete
 };
 
 }  // namespace kernel::sched

@@ -9,8 +9,8 @@
 namespace kernel::sched {
 namespace {
 
-// One charge is cut here when others compete. It keeps the sums small if the clock jumps (a suspended host), and bounds how long
-// an entity can be made to wait for such a jump.
+// One charge is cut here when others compete. It keeps the sums small if the clock jumps (a suspended host), and bounds
+// how long an entity can be made to wait for such a jump.
 constexpr std::uint64_t kMaximumChargeNs = 100'000'000;
 constexpr std::uint64_t kMaximumLoneChargeNs = 1'000'000'000'000'000;
 
@@ -19,7 +19,9 @@ std::int64_t to_virtual(std::uint64_t run_ns, std::uint32_t weight) {
 }
 
 // No entity can save up more than this, nor owe more.
-std::int64_t lag_limit(const SchedEntity& entity) { return to_virtual(2 * kSliceNs, entity.effective.weight); }
+std::int64_t lag_limit(const SchedEntity& entity) {
+    return to_virtual(2 * kSliceNs, entity.effective.weight);
+}
 
 }  // namespace
 
@@ -56,7 +58,9 @@ void FairQueue::join(SchedEntity& entity) {
     tree_.insert(entity);
 }
 
-void FairQueue::join_running(SchedEntity& entity) { place(entity); }
+void FairQueue::join_running(SchedEntity& entity) {
+    place(entity);
+}
 
 void FairQueue::leave(SchedEntity& entity) {
     save_lag(entity);
@@ -84,7 +88,9 @@ SchedEntity* FairQueue::best() const {
     return nullptr;
 }
 
-void FairQueue::start(SchedEntity& entity) { tree_.remove(entity); }
+void FairQueue::start(SchedEntity& entity) {
+    tree_.remove(entity);
+}
 
 void FairQueue::stop(SchedEntity& running) {
     if (turn_left_ns(running) == 0) {
@@ -112,8 +118,7 @@ void FairQueue::charge(SchedEntity& running, std::uint64_t run_ns) {
 }
 
 void FairQueue::yield(SchedEntity& running) {
-    running.virtual_deadline =
-        wrapping_sum(running.virtual_deadline, to_virtual(kSliceNs, running.effective.weight));
+    running.virtual_deadline = wrapping_sum(running.virtual_deadline, to_virtual(kSliceNs, running.effective.weight));
 }
 
 std::uint64_t FairQueue::turn_left_ns(const SchedEntity& running) {

@@ -14,9 +14,10 @@ inline constexpr std::uint64_t kSliceNs = 3'000'000;
 
 // The fair class: earliest eligible virtual deadline first (Stoica and Abdel-Wahab, 1995), as in Linux.
 //
-// The virtual time of each competing entity advances by its run time divided by its weight. The weighted average of these is the
-// queue's virtual time. Who is not ahead of it has got no more than its share and is eligible. Of the eligible ones the one with the
-// earliest deadline runs, where a deadline is the virtual time at which a turn began plus one slice.
+// The virtual time of each competing entity advances by its run time divided by its weight. The weighted average of
+// these is the queue's virtual time. Who is not ahead of it has got no more than its share and is eligible. Of the
+// eligible ones the one with the earliest deadline runs, where a deadline is the virtual time at which a turn began
+// plus one slice.
 //
 // Not thread-safe; RunQueue owns it. The running entity competes too, but is not in the tree.
 class FairQueue : NonCopyable {

@@ -7,12 +7,14 @@
 
 namespace kernel::sched {
 
-// Learns whether a thread blocks soon after it has woken another one. If it does, the woken thread is cheaper run on the same
-// CPU afterwards (a hand-over) than at once on another one.
+// Learns whether a thread blocks soon after it has woken another one. If it does, the woken thread is cheaper run on
+// the same CPU afterwards (a hand-over) than at once on another one.
 class HandOverPredictor {
 public:
     // A wake-up by this thread: is it going to block?
-    bool will_block(WakeHint hint) const { return score_ >= (hint == WakeHint::Sync ? kSyncThreshold : kPlainThreshold); }
+    bool will_block(WakeHint hint) const {
+        return score_ >= (hint == WakeHint::Sync ? kSyncThreshold : kPlainThreshold);
+    }
     void woke(std::uint64_t now_ns);
     void blocked(std::uint64_t now_ns);
     // Sending interrupts took until now, which is no sign of what the waker does next.

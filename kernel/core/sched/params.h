@@ -16,8 +16,8 @@ inline constexpr unsigned kMaxRealTimePriority = 99;  // the most urgent
 
 struct SchedParams {
     Policy policy = Policy::Fair;
-    std::int8_t nice = 0;        // kMinNice..kMaxNice; used by Fair, remembered by the others
-    std::uint8_t priority = 0;   // 1..99 for Fifo and RoundRobin, else 0
+    std::int8_t nice = 0;       // kMinNice..kMaxNice; used by Fair, remembered by the others
+    std::uint8_t priority = 0;  // 1..99 for Fifo and RoundRobin, else 0
 
     static constexpr SchedParams fair(int nice = 0) {
         return {.policy = Policy::Fair, .nice = static_cast<std::int8_t>(nice), .priority = 0};

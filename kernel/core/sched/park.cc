@@ -8,10 +8,10 @@
 #include "core/sched/scheduler.h"
 #include "lib/lock_context.h"
 
-// Sleeping locks on the scheduler, with priority inheritance: the owner of a lock is at least as urgent as any thread that
-// waits for it. A list remembers whom it has made more urgent (its donee); that ends when the donee unlocks, which is when it
-// calls an unpark function. An owner that holds several such locks keeps the greatest urgency until it has released all of them: longer
-// than needed at times, never shorter.
+// Sleeping locks on the scheduler, with priority inheritance: the owner of a lock is at least as urgent as any thread
+// that waits for it. A list remembers whom it has made more urgent (its donee); that ends when the donee unlocks, which
+// is when it calls an unpark function. An owner that holds several such locks keeps the greatest urgency until it has
+// released all of them: longer than needed at times, never shorter.
 namespace kernel {
 namespace {
 
@@ -24,7 +24,9 @@ Thread* owner_of(const WaitList& list) {
     return context == nullptr ? nullptr : static_cast<Thread*>(context->thread);
 }
 
-Thread& thread_of(const ParkedThread& parked) { return *static_cast<Thread*>(parked.thread); }
+Thread& thread_of(const ParkedThread& parked) {
+    return *static_cast<Thread*>(parked.thread);
+}
 
 // All of these with the list's flag held. An owner cannot finish unlocking without the flag, so it exists.
 

@@ -85,11 +85,17 @@ unsigned Placement::find_less_busy(CpuMask among, const Cpu& from) {
     return better ? best : kNone;
 }
 
-void Placement::announce_idle(unsigned cpu) { idle_bits.fetch_or(CpuMask::only(cpu).bits()); }
+void Placement::announce_idle(unsigned cpu) {
+    idle_bits.fetch_or(CpuMask::only(cpu).bits());
+}
 
-void Placement::retract_idle(unsigned cpu) { idle_bits.fetch_and(~CpuMask::only(cpu).bits()); }
+void Placement::retract_idle(unsigned cpu) {
+    idle_bits.fetch_and(~CpuMask::only(cpu).bits());
+}
 
-CpuMask Placement::idle_cpus() { return CpuMask(idle_bits.load(std::memory_order_relaxed)); }
+CpuMask Placement::idle_cpus() {
+    return CpuMask(idle_bits.load(std::memory_order_relaxed));
+}
 
 unsigned Placement::claim_idle(CpuMask among) {
     while (true) {

@@ -159,7 +159,8 @@ unsigned RunQueue::next_real_time_below(unsigned priority) const {
         if (priority <= first) {
             continue;
         }
-        const std::uint64_t below = priority - first >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << (priority - first)) - 1;
+        const std::uint64_t below =
+            priority - first >= 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << (priority - first)) - 1;
         if (const std::uint64_t bits = real_time_bits_[word] & below; bits != 0) {
             return first + 63 - static_cast<unsigned>(std::countl_zero(bits));
         }

@@ -19,8 +19,8 @@ inline constexpr std::uint64_t kMinimumRunNs = 300'000;
 
 inline constexpr std::uint64_t kNever = UINT64_MAX;
 
-// The threads that want to run on one CPU, and the one that does: real-time by priority, above fair. A pure data structure:
-// its user locks it, tells the time and switches.
+// The threads that want to run on one CPU, and the one that does: real-time by priority, above fair. A pure data
+// structure: its user locks it, tells the time and switches.
 class RunQueue : NonCopyable {
 public:
     // An entity that is in no queue begins to wait here; with `patience_ns`, for a hand-over: for this long a fair one
@@ -35,7 +35,8 @@ public:
     enum class Why : std::uint8_t { Preempted, Yielded };
     void requeue_current(Why why, std::uint64_t now_ns);
     void block_current(std::uint64_t now_ns);
-    // The most urgent waiting entity becomes the current one; null (the CPU idles) if none waits. Before, there is no current one.
+    // The most urgent waiting entity becomes the current one; null (the CPU idles) if none waits. Before, there is no
+    // current one.
     SchedEntity* pick(std::uint64_t now_ns);
 
     // When the current entity has to make room for one that waits: a moment, now_ns for at once, or kNever.

@@ -15,8 +15,8 @@
 namespace kernel::sched {
 namespace {
 
-// While threads wait that the running one never has to make room for (it is real-time), how often their CPU looks for another
-// one that has become idle.
+// While threads wait that the running one never has to make room for (it is real-time), how often their CPU looks for
+// another one that has become idle.
 constexpr std::uint64_t kBalancePeriodNs = 4'000'000;
 
 constinit std::array<Cpu*, platform::kMaxCpus> cpus{};
@@ -30,13 +30,21 @@ void count(std::atomic<std::uint64_t>& counter, std::uint64_t amount = 1) {
 
 }  // namespace
 
-Cpu& Cpu::at(unsigned cpu_index) { return *cpus[cpu_index]; }
+Cpu& Cpu::at(unsigned cpu_index) {
+    return *cpus[cpu_index];
+}
 
-Thread& Scheduler::thread_of(SchedEntity& entity) { return *owner_of_member<Thread, &Thread::entity_>(&entity); }
+Thread& Scheduler::thread_of(SchedEntity& entity) {
+    return *owner_of_member<Thread, &Thread::entity_>(&entity);
+}
 
-CpuMask Scheduler::online_cpus() { return CpuMask(online_bits.load(std::memory_order_relaxed)); }
+CpuMask Scheduler::online_cpus() {
+    return CpuMask(online_bits.load(std::memory_order_relaxed));
+}
 
-std::uint32_t Scheduler::real_time_waiting() { return real_time_waiting_count.load(std::memory_order_relaxed); }
+std::uint32_t Scheduler::real_time_waiting() {
+    return real_time_waiting_count.load(std::memory_order_relaxed);
+}
 
 void Scheduler::note_real_time_waiting(std::uint32_t before, std::uint32_t after) {
     real_time_waiting_count.fetch_add(after - before, std::memory_order_relaxed);
@@ -71,7 +79,8 @@ void Scheduler::schedule(How how) {
     KASSERT(cpu.wake_batches == 0);
     Thread& previous = Thread::current();
     if (real_time_waiting() != 0 && how != How::Idles) {
-        // This CPU is going to do something less urgent, perhaps: real-time threads do not wait for one CPU while another could run them.
+        // This CPU is going to do something less urgent, perhaps: real-time threads do not wait for one CPU while
+        // another could run them.
         steal(cpu, true);
     }
     if (how == How::Blocks) {
@@ -81,7 +90,8 @@ void Scheduler::schedule(How how) {
             previous.phase_.store(Thread::Phase::Running);  // it was Notified, which nobody but us changes
             return;
         }
-        // From here on others may make this thread runnable. They wait for on_cpu_ to become false before they touch it.
+        // From here on others may make this thread runnable. They wait for on_cpu_ to become false before they touch
+        // it.
     }
     const std::uint64_t now_ns = platform::monotonic_ns();
     const std::uint64_t ran_ns = now_ns - cpu.switched_at_ns.load(std::memory_order_relaxed);
@@ -284,49 +294,8 @@ void Scheduler::take_interrupts(Cpu& cpu) {
     }
 }
 
-void Scheduler::reap(Cpu& cpu) {
-    while (Thread* const dead = cpu.graveyard.pop_front()) {
-        dead->stack_ = platform::KernelStack();
-        dead->drop_reference();
-    }
-}
-
-void Scheduler::run_idle(Cpu& cpu) {
-    while (true) {
-        take_interrupts(cpu);
-        reap(cpu);
-        // Before the look at the queue: a waker that finds it set does not send an interrupt.
-        cpu.need_resched.store(false);
-        const bool has_work = cpu.queue.with([](RunQueue& queue) { return queue.waiting() != 0; });
-        if (has_work || steal(cpu, false)) {
-            schedule(How::Idles);
-        } else {
-            sleep_until_interrupt(cpu);
-        }
-    }
-}
-
-void Scheduler::sleep_until_interrupt(Cpu& cpu) {
-    Placement::announce_idle(cpu.index);
-    // Once more, after the announcement: who has made a thread wait since then saw that this CPU is idle.
-    if (!steal(cpu, false)) {
-        cpu.slice_end_ns.store(kNever, std::memory_order_relaxed);
-        cpu.program_timer_exactly();
-        platform::idle_until_interrupt();
-    }
-    Placement::retract_idle(cpu.index);
-}
-
-Result<> initialize() { return Scheduler::initialize(); }
-
-Result<> start() { return platform::start_secondary_cpus(run_cpu); }
-
-void run_cpu(unsigned index) {
-    Cpu& cpu = Cpu::at(index);
-    if (platform::this_cpu().scheduler == nullptr) {
-        Scheduler::online(cpu);
-    }
-    Scheduler::run_idle(cpu);
+Result<> initialize() {
+    return Scheduler::initialize();
 }
 
 void schedule_on_trap_return() {

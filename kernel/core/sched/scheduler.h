@@ -10,9 +10,9 @@
 
 namespace kernel::sched {
 
-// Builds the run queues of all CPUs and takes the timer and reschedule interrupts. Once, on the boot CPU, when the heap works;
-// from then on the boot code is thread-like (CPU 0's idle thread): it may use locks and start threads, but not block.
-// Errors: NoMemory.
+// Builds the run queues of all CPUs and takes the timer and reschedule interrupts. Once, on the boot CPU, when the heap
+// works; from then on the boot code is thread-like (CPU 0's idle thread): it may use locks and start threads, but not
+// block. Errors: NoMemory.
 Result<> initialize();
 
 // Starts the other CPUs. Threads begin to run there. Errors: those of the platform.
@@ -21,20 +21,20 @@ Result<> start();
 // What each CPU does for ever: runs threads, takes interrupts, sleeps. The boot CPU calls it last.
 [[noreturn]] void run_cpu(unsigned index);
 
-// To be called after each trap before going back to user mode, with no lock held: takes interrupts, and lets another thread
-// run if it is due. Cheap when there is nothing to do. May block.
+// To be called after each trap before going back to user mode, with no lock held: takes interrupts, and lets another
+// thread run if it is due. Cheap when there is nothing to do. May block.
 void schedule_on_trap_return();
 
-// Takes interrupts and lets others run that are as urgent; returns when it is this thread's turn again. Called with no lock
-// held. For kernel threads that compute for long, and for sched_yield(2).
+// Takes interrupts and lets others run that are as urgent; returns when it is this thread's turn again. Called with no
+// lock held. For kernel threads that compute for long, and for sched_yield(2).
 void yield();
 
 // Sleeps until the moment (monotonic). Errors: Interrupted (interruptible only).
 Result<> sleep_until(std::uint64_t deadline_ns, bool interruptible);
 
 // The primitive under all waiting: sleeps until somebody calls unpark() on this thread, or returns at once if that
-// happened since the last park(). May return early, so callers loop over their condition. Returns false if the deadline passed.
-// Called with no spinlock held.
+// happened since the last park(). May return early, so callers loop over their condition. Returns false if the deadline
+// passed. Called with no spinlock held.
 bool park(std::uint64_t deadline_ns = platform::kNoDeadline, bool interruptible = false);
 
 // Bracket the time that the current thread spends in user mode, for ThreadTimes.

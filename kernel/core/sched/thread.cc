@@ -41,9 +41,13 @@ Result<RefPtr<Thread>> Thread::create(std::string_view name, ThreadEntry entry, 
     return thread;
 }
 
-void Thread::start() { Scheduler::start(*this); }
+void Thread::start() {
+    Scheduler::start(*this);
+}
 
-Thread& Thread::current() { return *static_cast<Thread*>(platform::this_cpu().current_thread); }
+Thread& Thread::current() {
+    return *static_cast<Thread*>(platform::this_cpu().current_thread);
+}
 
 void Thread::exit_current() {
     Thread& self = current();
@@ -89,7 +93,9 @@ ThreadState Thread::state() const {
     return ThreadState::Dead;
 }
 
-bool Thread::is_dead() const { return phase_.load(std::memory_order_acquire) == Phase::Dead; }
+bool Thread::is_dead() const {
+    return phase_.load(std::memory_order_acquire) == Phase::Dead;
+}
 
 void Thread::interrupt() {
     interrupt_pending_.store(true);

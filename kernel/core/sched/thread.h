@@ -61,7 +61,8 @@ public:
 
     // The calling thread; only in thread context (always, but for the platform's own boot code).
     static Thread& current();
-    // Ends the calling thread. Its stack is freed later by another thread, so objects on it must have been destroyed before.
+    // Ends the calling thread. Its stack is freed later by another thread, so objects on it must have been destroyed
+    // before.
     [[noreturn]] static void exit_current();
     // Waits, uninterruptibly, until the thread has ended.
     void join();
@@ -82,8 +83,8 @@ public:
     void clear_interrupt() { interrupt_pending_.store(false); }
     bool interrupt_pending() const { return interrupt_pending_.load(); }
 
-    // Ends the present or the next park() of this thread. Callable with locks ranked before Rank::RunQueue. The caller knows
-    // that the thread exists meanwhile.
+    // Ends the present or the next park() of this thread. Callable with locks ranked before Rank::RunQueue. The caller
+    // knows that the thread exists meanwhile.
     void unpark(WakeHint hint = WakeHint::None);
 
     SchedParams params() const;
@@ -110,7 +111,8 @@ private:
     friend void note_user_entry();
     friend void note_user_exit();
 
-    // Running has a place on a CPU or in a run queue. Notified is Running with an unpark() that the next park() will use up.
+    // Running has a place on a CPU or in a run queue. Notified is Running with an unpark() that the next park() will
+    // use up.
     enum class Phase : std::uint8_t { New, Running, Notified, Parked, Dead };
 
     Thread(std::string_view name, ThreadEntry entry, void* argument, const SchedParams& params);

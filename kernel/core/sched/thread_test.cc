@@ -24,7 +24,9 @@ using test::run_in_kernel;
 constexpr std::uint64_t kMs = 1'000'000;
 constexpr std::uint64_t kLongNs = 20'000 * kMs;  // a test that waits this long has failed
 
-std::uint64_t after(std::uint64_t duration_ns) { return platform::monotonic_ns() + duration_ns; }
+std::uint64_t after(std::uint64_t duration_ns) {
+    return platform::monotonic_ns() + duration_ns;
+}
 
 TEST(Thread, RunsAndEnds) {
     run_in_kernel([] {
@@ -51,11 +53,10 @@ TEST(Thread, OneThatIsNeverStartedCanBeDropped) {
 
 TEST(Thread, WrongParametersAreRefused) {
     run_in_kernel([] {
-        for (const SchedParams& params :
-             {SchedParams{.policy = Policy::Fair, .nice = 20, .priority = 0},
-              SchedParams{.policy = Policy::Fair, .nice = 0, .priority = 1},
-              SchedParams{.policy = Policy::Fifo, .nice = 0, .priority = 0},
-              SchedParams{.policy = Policy::RoundRobin, .nice = 0, .priority = 100}}) {
+        for (const SchedParams& params : {SchedParams{.policy = Policy::Fair, .nice = 20, .priority = 0},
+                                          SchedParams{.policy = Policy::Fair, .nice = 0, .priority = 1},
+                                          SchedParams{.policy = Policy::Fifo, .nice = 0, .priority = 0},
+                                          SchedParams{.policy = Policy::RoundRobin, .nice = 0, .priority = 100}}) {
             EXPECT_EQ(Thread::create("x", [](void*) {}, nullptr, params).error(), Error::InvalidArgument);
             EXPECT_EQ(Thread::current().set_params(params).error(), Error::InvalidArgument);
         }
@@ -67,8 +68,7 @@ TEST(Thread, WrongParametersAreRefused) {
 TEST(Thread, CreationSurvivesEachFailedAllocation) {
     run_in_kernel([] {
         test::settle();
-        test_support::for_each_allocation_failure(
-            [] { return Thread::create("x", [](void*) {}, nullptr); });
+        test_support::for_each_allocation_failure([] { return Thread::create("x", [](void*) {}, nullptr); });
     });
 }
 
@@ -400,8 +400,8 @@ TEST(Thread, UrgencyIsHandedOnAlongAChainOfOwners) {
             },
             {}, one);
         EXPECT_TRUE(run_as_user_until([&] { return locked == 2; }, kLongNs));
-        EXPECT_TRUE(run_as_user_until(
-            [&] { return owner_of_second->state() == ThreadState::UninterruptibleSleep; }, kLongNs));
+        EXPECT_TRUE(
+            run_as_user_until([&] { return owner_of_second->state() == ThreadState::UninterruptibleSleep; }, kLongNs));
         KernelThread middle([&] { run_as_user_until([&] { return urgent_done.load(); }, kLongNs); },
                             SchedParams::real_time(Policy::Fifo, 10), one);
         KernelThread urgent(

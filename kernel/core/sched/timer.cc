@@ -63,7 +63,8 @@ bool TimerQueue::remove(Timer& timer) {
 
 TimerQueue::Removed TimerQueue::remove_and_look(Timer& timer) {
     return armed_.with([&](Tree& tree) {
-        // Both under the lock: if the timer is not armed here and its callback does not run, nothing can start it any more.
+        // Both under the lock: if the timer is not armed here and its callback does not run, nothing can start it any
+        // more.
         const bool was_armed = remove_locked(tree, timer);
         return Removed{.was_armed = was_armed, .runs = is_running(timer)};
     });

@@ -12,12 +12,12 @@ namespace kernel::sched {
 
 class TimerQueue;
 
-// Calls a function once when a moment has passed. Embedded in what it belongs to: arming never allocates and never fails.
-// It fires on the CPU that armed it, not before the deadline, and after it as soon as that CPU takes interrupts (at the next
-// trap out of user mode, or in idle).
+// Calls a function once when a moment has passed. Embedded in what it belongs to: arming never allocates and never
+// fails. It fires on the CPU that armed it, not before the deadline, and after it as soon as that CPU takes interrupts
+// (at the next trap out of user mode, or in idle).
 //
-// The callback runs like an interrupt handler: no lock is held, it must not block; it may wake threads, take spinlocks, arm or
-// cancel timers (this one too) and destroy the object that contains this timer.
+// The callback runs like an interrupt handler: no lock is held, it must not block; it may wake threads, take spinlocks,
+// arm or cancel timers (this one too) and destroy the object that contains this timer.
 class Timer : NonCopyable {
 public:
     using Callback = void (*)(void* context);
@@ -26,19 +26,21 @@ public:
     // Cancels as cancel() does.
     ~Timer() { cancel(); }
 
-    // Sets the moment (monotonic_ns), replacing an earlier one that has not come. kNoDeadline takes the timer back, without
-    // waiting for a callback that runs. Calls of arm and cancel for one timer come from one thread at a time or under a lock of the
-    // caller's, ranked before Rank::Timer.
+    // Sets the moment (monotonic_ns), replacing an earlier one that has not come. kNoDeadline takes the timer back,
+    // without waiting for a callback that runs. Calls of arm and cancel for one timer come from one thread at a time or
+    // under a lock of the caller's, ranked before Rank::Timer.
     void arm(std::uint64_t deadline_ns);
 
-    // After it returns, the callback neither runs nor will run (unless it is the callback that calls). Returns true if it
-    // prevented the callback. Waits, spinning, for a callback that runs on another CPU: so the caller must not hold a lock that the
-    // callback takes.
+    // After it returns, the callback neither runs nor will run (unless it is the callback that calls). Returns true if
+    // it prevented the callback. Waits, spinning, for a callback that runs on another CPU: so the caller must not hold
+    // a lock that the callback takes.
     bool cancel();
 
     bool is_armed() const { return queue_.load(std::memory_order_acquire) != nullptr; }
     // kNoDeadline when not armed. Under the same rule as arm().
-    std::uint64_t deadline_ns() const { return is_armed() ? deadline_ns_.load(std::memory_order_relaxed) : platform::kNoDeadline; }
+    std::uint64_t deadline_ns() const {
+        return is_armed() ? deadline_ns_.load(std::memory_order_relaxed) : platform::kNoDeadline;
+    }
 
 private:
     friend class TimerQueue;

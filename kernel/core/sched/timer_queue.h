@@ -31,7 +31,9 @@ public:
 
 private:
     struct ByDeadline {
-        std::uint64_t operator()(const Timer& timer) const { return timer.deadline_ns_.load(std::memory_order_relaxed); }
+        std::uint64_t operator()(const Timer& timer) const {
+            return timer.deadline_ns_.load(std::memory_order_relaxed);
+        }
     };
     using Tree = IntrusiveTree<Timer, &Timer::node_, ByDeadline>;
 

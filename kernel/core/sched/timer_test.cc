@@ -22,7 +22,9 @@ using test::run_in_kernel;
 constexpr std::uint64_t kMs = 1'000'000;
 constexpr std::uint64_t kLongNs = 20'000 * kMs;
 
-std::uint64_t after(std::uint64_t duration_ns) { return platform::monotonic_ns() + duration_ns; }
+std::uint64_t after(std::uint64_t duration_ns) {
+    return platform::monotonic_ns() + duration_ns;
+}
 
 struct Recorder {
     std::vector<int>* order = nullptr;

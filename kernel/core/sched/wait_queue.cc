@@ -10,7 +10,9 @@
 
 namespace kernel::sched {
 
-WakeBatch::WakeBatch() : cpu_(Cpu::here()) { ++cpu_.wake_batches; }
+WakeBatch::WakeBatch() : cpu_(Cpu::here()) {
+    ++cpu_.wake_batches;
+}
 
 WakeBatch::~WakeBatch() {
     KASSERT(cpu_.is_here());
@@ -66,8 +68,7 @@ bool WaitQueue::has_waiters() const {
     return count_.load(std::memory_order_relaxed) != 0;
 }
 
-ThreadWaiter::ThreadWaiter(WaitQueue& queue)
-    : WaitEntry(Kind::Exclusive), queue_(queue), thread_(Thread::current()) {}
+ThreadWaiter::ThreadWaiter(WaitQueue& queue) : WaitEntry(Kind::Exclusive), queue_(queue), thread_(Thread::current()) {}
 
 ThreadWaiter::~ThreadWaiter() {
     // Under the queue's lock even if a waker has taken the entry off: it may still be in notify().

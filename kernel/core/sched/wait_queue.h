@@ -19,13 +19,13 @@ class Thread;
 class WaitQueue;
 struct Cpu;
 
-// What the waker is about to do. Sync: it expects to block soon, so the woken thread had better wait for this CPU than be
-// sent to another one.
+// What the waker is about to do. Sync: it expects to block soon, so the woken thread had better wait for this CPU than
+// be sent to another one.
 enum class WakeHint : std::uint8_t { None, Sync };
 
-// While one is in scope, other CPUs are told about the threads made runnable for them only at its end: to be made before
-// the lock is taken under which threads are woken, because telling a CPU may be slow, and what it then does first is to take that lock.
-// Nothing in its scope blocks.
+// While one is in scope, other CPUs are told about the threads made runnable for them only at its end: to be made
+// before the lock is taken under which threads are woken, because telling a CPU may be slow, and what it then does
+// first is to take that lock. Nothing in its scope blocks.
 class [[nodiscard]] WakeBatch : NonCopyable {
 public:
     WakeBatch();
@@ -38,8 +38,8 @@ private:
 // Something that waits in a WaitQueue. notify() is called under the queue's lock: it may take locks ranked after
 // Rank::WaitQueue, must not block and must not touch the queue.
 //
-// An exclusive entry competes for what it waits for: wake_one() notifies one of them and takes it off the queue. The others
-// (poll, epoll) only watch: each wake-up of the queue notifies them, and they stay.
+// An exclusive entry competes for what it waits for: wake_one() notifies one of them and takes it off the queue. The
+// others (poll, epoll) only watch: each wake-up of the queue notifies them, and they stay.
 class WaitEntry : NonCopyable {
 public:
     enum class Kind : std::uint8_t { Exclusive, Watcher };
@@ -58,14 +58,14 @@ private:
 };
 
 // Where threads wait for an event. The condition itself lies elsewhere, under its owner's lock. The waker changes the
-// condition and then wakes; the waiter enters the queue and then examines the condition. So no wake-up is lost, and neither
-// needs the other's lock.
+// condition and then wakes; the waiter enters the queue and then examines the condition. So no wake-up is lost, and
+// neither needs the other's lock.
 class WaitQueue : NonCopyable {
 public:
     // At the end of the queue; the entry is in no queue.
     void add(WaitEntry& entry);
-    // Afterwards notify() does not run and will not. Returns false if the entry was not queued any more (an exclusive one
-    // that was notified).
+    // Afterwards notify() does not run and will not. Returns false if the entry was not queued any more (an exclusive
+    // one that was notified).
     bool remove(WaitEntry& entry);
 
     // Each notifies all watchers, and this many exclusive entries, longest wait first; returns how many of the latter.
@@ -75,8 +75,8 @@ public:
     bool wake_one_sync() { return wake_one(WakeHint::Sync); }
     std::size_t wake_all_sync() { return wake_all(WakeHint::Sync); }
 
-    // A hint, for wakers that have work to prepare. Ordered after the caller's earlier changes, so a waiter that is not seen
-    // here sees them.
+    // A hint, for wakers that have work to prepare. Ordered after the caller's earlier changes, so a waiter that is not
+    // seen here sees them.
     bool has_waiters() const;
 
 private:
@@ -112,9 +112,9 @@ private:
     std::atomic<bool> notified_ = false;
 };
 
-// Blocks until ready() is true. ready() is called without locks of the queue's, at least once, by the current thread; it may lock
-// and may take what it finds (then the wait has succeeded). Errors: Interrupted (interruptible only; ready() was false), TimedOut.
-// Called with no spinlock held.
+// Blocks until ready() is true. ready() is called without locks of the queue's, at least once, by the current thread;
+// it may lock and may take what it finds (then the wait has succeeded). Errors: Interrupted (interruptible only;
+// ready() was false), TimedOut. Called with no spinlock held.
 template <class Predicate>
 Result<> wait_until(WaitQueue& queue, Predicate&& ready, const WaitOptions& options = {}) {
     if (ready()) {

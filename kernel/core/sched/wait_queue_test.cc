@@ -21,7 +21,9 @@ using test::run_in_kernel;
 constexpr std::uint64_t kMs = 1'000'000;
 constexpr std::uint64_t kLongNs = 20'000 * kMs;
 
-std::uint64_t after(std::uint64_t duration_ns) { return platform::monotonic_ns() + duration_ns; }
+std::uint64_t after(std::uint64_t duration_ns) {
+    return platform::monotonic_ns() + duration_ns;
+}
 
 // A counting semaphore: what one wake-up per unit must be enough for.
 class Semaphore {
@@ -123,8 +125,8 @@ TEST(WaitQueue, WatchersSeeEachWakeUpAndTakeNone) {
     });
 }
 
-// Units are produced one wake-up each; consumers time out and are interrupted all the while. A lost wake-up would leave a unit
-// and a sleeper behind.
+// Units are produced one wake-up each; consumers time out and are interrupted all the while. A lost wake-up would leave
+// a unit and a sleeper behind.
 TEST(WaitQueue, NoWakeUpIsLost) {
     run_in_kernel([] {
         constexpr int kConsumers = 6;
@@ -196,8 +198,8 @@ TEST(WaitQueue, PingPong) {
     });
 }
 
-// The hand-over: most of a long ping-pong stays on one CPU, without inter-processor interrupts. (The rest is up to the host: while
-// it happens to run both CPUs' threads at once, they answer each other before they sleep.)
+// The hand-over: most of a long ping-pong stays on one CPU, without inter-processor interrupts. (The rest is up to the
+// host: while it happens to run both CPUs' threads at once, they answer each other before they sleep.)
 TEST(WaitQueue, PingPongSettlesOnOneCpu) {
     run_in_kernel([] {
         Semaphore there;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // Guests that jump into the stub and forge what they can. Whatever they do may harm their own process only, and must
 // not stop the kernel.
+#include <array>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/syscall.h>
@@ -134,7 +135,7 @@ TEST_P(TransportHostileTest, ForgedFramesHarmTheirOwnerOnly) {
                                                         {page + kFramePageBytes, 0, 0, kFramePageBytes}});
     for (const StubSignalStack& stack : stacks) {
         for (const std::uint64_t mask : {std::uint64_t{0}, ~std::uint64_t{1u << (SIGURG - 1)}}) {
-            for (const std::uint16_t segment : {0x33, 0x23, 0x0, 0x10}) {
+            for (const std::uint16_t segment : std::to_array<std::uint16_t>({0x33, 0x23, 0x0, 0x10})) {
                 Guest guest(hostile_return());
                 forge_frame(guest, mask, stack, segment);
                 auto context = guest.start(forging_registers());

@@ -32,7 +32,7 @@ attack() {
     shift
     # shellcheck disable=SC2016  # the guest's shell expands it
     [[ ${#watch[@]} -eq 0 ]] || look=("${watch[@]}" ${allowed:+--but "$allowed"} $mark)
-    out=$(timeout --kill-after=5 240 "${look[@]}" "$KPIO" run -q --bind "$programs:$programs:ro" "${options[@]}" -- /bin/sh -c '
+    out=$(timeout --kill-after=5 100 "${look[@]}" "$KPIO" run -q --bind "$programs:$programs:ro" "${options[@]}" -- /bin/sh -c '
         compute=$1 rounds=$2
         shift 2
         "$compute" "$rounds" >/tmp/beside &
@@ -42,7 +42,7 @@ attack() {
         wait $beside
         echo "beside: $(cat /tmp/beside 2>&1)"
         echo "after: $("$compute" "$rounds")"
-        ' sh "$programs/compute" $rounds "$@" 2>&1) || status=$?
+        ' sh "$programs/compute" $rounds "$@" 2>&1 | tr -d "\0") || status=$?
     if [[ $status -eq 0 && $out == *"attack status 0"* && $out == *"beside: $expected"* && $out == *"after: $expected"* ]]; then
         echo "ok $name"
     else

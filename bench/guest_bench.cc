@@ -90,8 +90,8 @@ std::string temporary_path() {
 class File {
 public:
     File() : path_(temporary_path()), fd_(open(path_.c_str(), O_RDWR | O_CREAT | O_TRUNC, 0600)) {
-        static const char block[65536] = {};
-        if (fd_ < 0 || write(fd_, block, sizeof(block)) != sizeof(block)) {
+        static const char kBlock[65536] = {};
+        if (fd_ < 0 || write(fd_, kBlock, sizeof(kBlock)) != sizeof(kBlock)) {
             fail("temporary file");
         }
     }
@@ -159,7 +159,7 @@ double fork_exec() {
 
 double vfork_exec() {
     return measure_each([] {
-        const pid_t child = vfork();
+        const pid_t child = vfork();  // NOLINT(bugprone-unsafe-functions): its cost is the question
         if (child == 0) {
             execute_nothing();
         }
@@ -283,7 +283,7 @@ double page_fault() {
         for (std::size_t at = 0; at < bytes; at += 4096) {
             memory[at] = 1;
         }
-        rounds.push_back(static_cast<double>(now_ns() - start) / static_cast<double>(bytes / 4096));
+        rounds.push_back(static_cast<double>(now_ns() - start) / (static_cast<double>(bytes) / 4096));
         munmap(const_cast<char*>(memory), bytes);
     }
     return median(rounds);
@@ -435,7 +435,7 @@ int main(int argument_count, char** arguments) {
         pause();
     }
     if (names.size() == 2 && names[0] == "busy") {
-        report("busy", busy(std::atoi(arguments[2])));
+        report("busy", busy(static_cast<int>(std::strtol(arguments[2], nullptr, 10))));
         return 0;
     }
     for (const Item& item : kItems) {

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -10,8 +11,6 @@
 #include <cstdlib>
 #include <ctime>
 #include <vector>
-
-extern char** environ;
 
 namespace {
 
@@ -31,7 +30,7 @@ int main(int argument_count, char** arguments) {
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
     std::vector<std::int64_t> times;
-    for (int i = std::atoi(arguments[1]); i > 0; --i) {
+    for (long i = std::strtol(arguments[1], nullptr, 10); i > 0; --i) {
         const std::int64_t start = now_ns();
         pid_t child = 0;
         int status = 0;

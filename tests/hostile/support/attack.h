@@ -117,8 +117,8 @@ inline void report(const char* name, const Outcome& outcome) {
 
 // Fails unless the basic calls still work in this process.
 inline void check_alive() {
-    static const pid_t self = getpid();
-    if (syscall(SYS_getpid) != self) {
+    static const pid_t kSelf = getpid();
+    if (syscall(SYS_getpid) != kSelf) {
         fail("getpid");
     }
     const pid_t child = fork();

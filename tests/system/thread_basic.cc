@@ -169,14 +169,14 @@ TEST(thread_identifiers_are_written_and_cleared) {
     static std::atomic<int> seen_pid;
     parent_word = 0;
     child_word = 0;
-    static int (*const body)(void*) = [](void*) {
+    static int (*const kBody)(void*) = [](void*) {
         seen_pid = static_cast<int>(syscall(SYS_getpid));
         CHECK_EQ(child_word.load(), static_cast<int>(syscall(SYS_gettid)));
         return 0;
     };
     child_word = 1;
     const int id =
-        clone(body, stack.top(), kThreadFlags | CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID,
+        clone(kBody, stack.top(), kThreadFlags | CLONE_PARENT_SETTID | CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID,
               nullptr, &parent_word, nullptr, &child_word);
     REQUIRE(id > 0);
     CHECK_EQ(parent_word.load(), id);

@@ -2,6 +2,7 @@
 #include "services/linux/procfs.h"
 
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "services/linux/process_tree.h"
@@ -230,7 +231,16 @@ constexpr Entry dynamic_directory(std::string_view name, const DynamicChildren& 
         path_link<root_of>("root"), file("stat", process_stat), file("statm", process_statm),                      \
         file("status", process_status), file("wchan", wchan)
 
-constexpr Entry kThreadEntries[] = {KPIO_PROC_COMMON_ENTRIES};
+// All that is in a process's directory belongs to the process's user.
+template <std::size_t Count>
+constexpr std::array<Entry, Count> owned(std::array<Entry, Count> entries) {
+    for (Entry& entry : entries) {
+        entry.owner = owner_of;
+    }
+    return entries;
+}
+
+constexpr std::array kThreadEntries = owned(std::to_array<Entry>({KPIO_PROC_COMMON_ENTRIES}));
 
 constexpr Entry thread_directory() {
     Entry entry = directory({}, kThreadEntries);
@@ -275,7 +285,8 @@ Result<DynamicChildren::Listed> next_thread(const Subject& parent, std::uint64_t
 }
 constexpr DynamicChildren kThreads{.look_up = look_up_thread, .next = next_thread};
 
-constexpr Entry kProcessEntries[] = {KPIO_PROC_COMMON_ENTRIES, dynamic_directory("task", kThreads, 0555)};
+constexpr std::array kProcessEntries =
+    owned(std::to_array<Entry>({KPIO_PROC_COMMON_ENTRIES, dynamic_directory("task", kThreads, 0555)}));
 
 constexpr Entry process_directory() {
     Entry entry = directory({}, kProcessEntries);

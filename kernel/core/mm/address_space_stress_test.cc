@@ -138,7 +138,9 @@ private:
         const bool complete = std::distance(begin, end) == static_cast<std::ptrdiff_t>(count);
         const auto result = pair.space->protect(address(first), count * kPageSize, access);
         ASSERT_EQ(result.has_value(), complete);
-        for (auto it = begin; complete && it != end; ++it) {
+        // What comes before the first hole changes in any case.
+        std::uint64_t page = first;
+        for (auto it = begin; it != end && it->first == page; ++it, ++page) {
             it->second.access = access;
         }
     }
@@ -271,7 +273,10 @@ Result<> use_everything() {
     request.access = kReadWrite;
     const VirtAddr start = TRY(space->map(request));
     TRY(space->handle_fault(start + 5 * kPageSize, Access::Write));
-    TRY(space->copy_out(start + 20 * kPageSize, as_bytes("text")));
+    // Copying calls every page that it cannot reach a bad address, for want of memory too.
+    if (!space->copy_out(start + 20 * kPageSize, as_bytes("text"))) {
+        return Error::NoMemory;
+    }
     request.shared = true;
     const VirtAddr shared = TRY(space->map(request));
     TRY(space->handle_fault(shared, Access::Write));

@@ -44,8 +44,8 @@ Result<bool> AddressSpace::back_locked(Region& region, std::uint64_t page, Acces
         TRY(back_fresh_locked(region, page, backing));
         return true;
     }
-    // A write to what others see too.
-    const auto source = copy_source_locked(region, page);
+    // A write to what others see too. They may have let go of the frame since it was looked at: a copy is right all the same.
+    const auto source = found ? std::optional(found->frame) : copy_source_locked(region, page);
     if (!source) {
         missing = {region.object, region.object_page(page), PageUse::Read};
         return false;

@@ -5,10 +5,12 @@
 #include <time.h>
 
 #include <array>
+#include <mutex>
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
 
 #include "lib/own.h"
 #include "platform/clock.h"
@@ -38,14 +40,22 @@ std::byte* reserve(std::size_t bytes) {
     return static_cast<std::byte*>(memory);
 }
 
-std::byte* kernel_memory() {
-    static std::byte* const memory = reserve(kKernelFrames * kPageSize);
+// Reserved once, whichever thread comes first: function-local statics are not guarded in these builds.
+std::byte* reserve_once(std::once_flag& flag, std::byte*& memory, std::size_t bytes) {
+    std::call_once(flag, [&] { memory = reserve(bytes); });
     return memory;
 }
 
+std::byte* kernel_memory() {
+    static constinit std::once_flag flag;
+    static constinit std::byte* memory = nullptr;
+    return reserve_once(flag, memory, kKernelFrames * kPageSize);
+}
+
 std::byte* user_memory() {
-    static std::byte* const memory = reserve(kUserFrames * kPageSize);
-    return memory;
+    static constinit std::once_flag flag;
+    static constinit std::byte* memory = nullptr;
+    return reserve_once(flag, memory, kUserFrames * kPageSize);
 }
 
 // Each thread is a CPU as long as it lives.

@@ -112,10 +112,9 @@ Result<Amap::Node*> Amap::copy_node(const Node& node, unsigned level) {
 }
 
 void Amap::drop_node(Node* node, unsigned level) {
-    if (node->references.fetch_sub(1, std::memory_order_release) != 1) {
+    if (node->references.fetch_sub(1, std::memory_order_acq_rel) != 1) {
         return;
     }
-    std::atomic_thread_fence(std::memory_order_acquire);
     if (level == 0) {
         drop_entries(node->pages);
     } else {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// Birth, copy and death of address spaces.
+// Birth and death of address spaces.
 #include "core/mm/address_space.h"
+
+#include <algorithm>
 
 #include "core/mm/region_map.h"
 #include "platform/entropy.h"
@@ -58,65 +60,6 @@ Result<RefPtr<AddressSpace>> AddressSpace::create() {
     return space;
 }
 
-// Fills the child, which nobody else knows yet.
-Result<> AddressSpace::copy_into(AddressSpace& child) KPIO_NO_THREAD_SAFETY_ANALYSIS {
-    child.stack_top_ = stack_top_;
-    child.mapping_top_ = mapping_top_;
-    child.usage_ = usage_;
-    child.usage_.faults = 0;
-    child.usage_.major_faults = 0;
-    child.limits_ = limits_;
-    child.break_start_ = break_start_;
-    child.break_ = break_;
-    for (Region* region = regions_->at_or_after({}); region != nullptr; region = regions_->next(*region)) {
-        OwnPtr<Region> copy = TRY(make_own<Region>());
-        copy->start = region->start;
-        copy->end = region->end;
-        copy->access = region->access;
-        copy->max_access = region->max_access;
-        copy->shared = region->shared;
-        copy->grows_down = region->grows_down;
-        copy->touched = region->touched;
-        copy->kind = region->kind;
-        copy->object = region->object;
-        copy->object_offset = region->object_offset;
-        copy->backing_name = region->backing_name;
-        child.regions_->insert(*copy.release());
-    }
-    // From here on nothing fails. What the parent may write to now belongs to both.
-    child.amap_.share(amap_);
-    for (Region* region = regions_->at_or_after({}); region != nullptr; region = regions_->next(*region)) {
-        if (region->is_private() && region->touched && region->is_writable()) {
-            page_map_->protect(region->start, region->pages(), without_write(region->access));
-        }
-    }
-    cache_.flush_all();
-    page_map_->commit();
-    return {};
-}
-
-void AddressSpace::attach_regions() {
-    const LockGuard guard(lock_);
-    for (Region* region = regions_->at_or_after({}); region != nullptr; region = regions_->next(*region)) {
-        if (region->object) {
-            region->object->attach(region->mapping, *this, region->start, region->object_range());
-        }
-    }
-}
-
-Result<RefPtr<AddressSpace>> AddressSpace::fork() {
-    OwnPtr<platform::PageMap> page_map = TRY(platform::PageMap::create());
-    OwnPtr<RegionMap> regions = TRY(make_own<RegionMap>());
-    RefPtr<AddressSpace> child = TRY(make_ref<AddressSpace>(std::move(page_map), std::move(regions), family_));
-    {
-        const LockGuard guard(lock_);
-        TRY(copy_into(*child));
-    }
-    child->attach_regions();
-    family_->add(*child);
-    return child;
-}
-
 SpaceUsage AddressSpace::usage() const {
     const LockGuard guard(lock_);
     return usage_;
@@ -168,6 +111,33 @@ RefPtr<AddressSpace> AnonymousFamily::next_member(const AddressSpace* previous) 
             space = space->family_next_;
         }
         return space == nullptr ? RefPtr<AddressSpace>() : RefPtr<AddressSpace>::adopt(*space);
+    });
+}
+
+void AnonymousFamily::note_write_after_fork(std::uint64_t page) {
+    written_.with([&](WrittenPages& written) {
+        const auto end = written.pages.begin() + written.count;
+        if (std::find(written.pages.begin(), end, page) != end) {
+            return;
+        }
+        if (written.count < kMostWrittenPages) {
+            written.pages[written.count++] = page;
+            return;
+        }
+        written.pages[written.oldest] = page;
+        written.oldest = (written.oldest + 1) % kMostWrittenPages;
+    });
+}
+
+std::size_t AnonymousFamily::pages_written_after_fork(std::span<std::uint64_t> pages) {
+    return written_.with([&](WrittenPages& written) {
+        if (++written.forks > kForksToRemember) {
+            written.count = 0;
+            written.oldest = 0;
+            written.forks = 0;
+        }
+        std::ranges::copy(std::span(written.pages).first(written.count), pages.begin());
+        return written.count;
     });
 }
 

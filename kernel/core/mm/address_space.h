@@ -72,7 +72,11 @@ public:
     static Result<RefPtr<AddressSpace>> create();
     // A copy: shared regions are shared, private pages are shared until one side writes. The cost depends on the number
     // of regions, not of pages. Errors: NoMemory.
-    Result<RefPtr<AddressSpace>> fork();
+    // What lies at `stack_pointer` is copied at once: both will write to it first.
+    Result<RefPtr<AddressSpace>> fork(VirtAddr stack_pointer = {});
+
+    // Tasks that run in it, counted by SpaceUser.
+    unsigned users() const { return users_.load(std::memory_order_acquire); }
 
     std::uint64_t id() const { return id_; }
     platform::PageMap& page_map() { return *page_map_; }
@@ -82,8 +86,8 @@ public:
     Result<VirtAddr> map(const MapRequest& request);
     // munmap(2). Nothing there is no error. Errors: InvalidArgument, NoMemory.
     Result<> unmap(VirtAddr address, std::uint64_t bytes);
-    // mprotect(2). Errors: InvalidArgument, NoMemory (a part is not mapped), AccessDenied (above max_access): what comes before that
-    // part has changed.
+    // mprotect(2). Errors: InvalidArgument, NoMemory (a part is not mapped), AccessDenied (above max_access): what
+    // comes before that part has changed.
     Result<> protect(VirtAddr address, std::uint64_t bytes, Access access);
     // mremap(2). Errors: InvalidArgument, BadAddress (not one mapping), NoMemory.
     Result<VirtAddr> remap(VirtAddr old_address, std::uint64_t old_bytes, std::uint64_t new_bytes,
@@ -108,6 +112,10 @@ public:
     // access was not allowed (x86 error code, bit 0): a hint. Errors: BadAddress (nothing there), AccessDenied
     // (protection), Io (beyond the end of the object or unreadable: SIGBUS), NoMemory.
     Result<> handle_fault(VirtAddr address, Access access, bool present = false);
+
+    // Does what faults in the range would do, as far as that succeeds: for memory that will be used at once. May block
+    // as handle_fault does.
+    void prefault(VirtAddr address, std::uint64_t bytes, Access access);
 
     // Copying between kernel memory and user memory. Errors: BadAddress if any byte is out of reach; what comes before
     // that byte may have been copied.
@@ -172,6 +180,7 @@ public:
 private:
     friend class kernel::ObjectMaker;
     friend class AnonymousFamily;
+    friend class SpaceUser;
     friend class MemoryObject;
     using Lock = Mutex<Rank::AddressSpace>;
 
@@ -188,8 +197,9 @@ private:
         FrameNumber frame{};     // behind it
         std::uint64_t first_page = 0;
         std::uint64_t pages = 0;
-        bool writable = false;  // may be mapped with write access
-        bool replaced = false;  // other frames may be mapped there still
+        bool writable = false;    // may be mapped with write access
+        bool replaced = false;    // other frames may be mapped there still
+        bool from_cache = false;  // an object's pages, of which more may be in memory
         // They are freed when nothing maps them any more.
         std::array<FrameRef, kMaxCopyRun> old_frames;
     };
@@ -217,7 +227,6 @@ private:
     void account_locked(const Region& region, std::uint64_t bytes, bool add) KPIO_REQUIRES(lock_);
     void forget_translations_locked(Range range) KPIO_REQUIRES(lock_);
     Result<> drop_private_pages_locked(Range range) KPIO_REQUIRES(lock_);
-    void populate(Range range, Access access);
 
     // protect.cc
     Result<VirtAddr> map_again(VirtAddr old_address, std::uint64_t new_bytes, const RemapOptions& options);
@@ -243,7 +252,9 @@ private:
 
     // fault.cc
     Region* find_or_grow_locked(VirtAddr address) KPIO_REQUIRES(lock_);
-    Result<bool> fault_once(VirtAddr address, Access access, bool present, Missing& missing);
+    // Returns the end of what has been mapped.
+    Result<VirtAddr> fault_in(VirtAddr address, Access access, bool present);
+    Result<bool> fault_once(VirtAddr address, Access access, bool present, Missing& missing, VirtAddr& mapped_end);
     Result<> map_backing_locked(Region& region, Backing& backing, bool present) KPIO_REQUIRES(lock_);
     // Puts a frame behind the page that allows the access. False: `missing` says what must be fetched first.
     Result<bool> back_locked(Region& region, std::uint64_t page, Access access, Backing& backing, Missing& missing)
@@ -260,6 +271,8 @@ private:
     Result<> back_copy_locked(Region& region, std::uint64_t page, FrameNumber source, Backing& backing)
         KPIO_REQUIRES(lock_);
     Result<> back_fresh_locked(Region& region, std::uint64_t page, Backing& backing) KPIO_REQUIRES(lock_);
+    class CachedWindow;
+    void map_cached_neighbours_locked(Region& region, const Backing& backing) KPIO_REQUIRES(lock_);
     bool find_cached_run_locked(Region& region, std::uint64_t page, Backing& backing) KPIO_REQUIRES(lock_);
     void install_run_locked(std::uint64_t first, FrameNumber frames, std::uint64_t pages, Backing& backing)
         KPIO_REQUIRES(lock_);
@@ -274,11 +287,16 @@ private:
     // inspect.cc: takes the object's pages `wanted` out of what maps it in [address, address + bytes).
     void revoke_object(MemoryObject& object, UserRange where, PageRange wanted, MemoryObject::Revoke what);
 
-    // address_space.cc
-    Result<> copy_into(AddressSpace& child) KPIO_REQUIRES(lock_);
+    // fork.cc
+    Result<> copy_regions_locked(AddressSpace& child) KPIO_REQUIRES(lock_);
+    std::size_t find_written_pages_locked(VirtAddr stack_pointer, std::span<std::uint64_t> pages) KPIO_REQUIRES(lock_);
+    void protect_private_pages_locked(Region& region, std::span<const std::uint64_t> keep) KPIO_REQUIRES(lock_);
+    bool copy_page_for_child_locked(AddressSpace& child, std::uint64_t page) KPIO_REQUIRES(lock_);
+    void share_pages_locked(AddressSpace& child, VirtAddr stack_pointer) KPIO_REQUIRES(lock_);
     void attach_regions();
 
     const std::uint64_t id_;
+    std::atomic<unsigned> users_ = 0;
     OwnPtr<platform::PageMap> page_map_;
     const RefPtr<AnonymousFamily> family_;
     VirtAddr stack_top_;
@@ -297,6 +315,33 @@ private:
     SpaceLimits limits_ KPIO_GUARDED_BY(lock_);
     VirtAddr break_start_ KPIO_GUARDED_BY(lock_);
     VirtAddr break_ KPIO_GUARDED_BY(lock_);
+};
+
+// A task's hold of the address space that it runs in.
+class SpaceUser {
+public:
+    SpaceUser() = default;
+    explicit SpaceUser(RefPtr<AddressSpace> space) : space_(std::move(space)) {
+        space_->users_.fetch_add(1, std::memory_order_relaxed);
+    }
+    SpaceUser(SpaceUser&& other) noexcept = default;
+    SpaceUser& operator=(SpaceUser&& other) noexcept {
+        space_.swap(other.space_);
+        return *this;
+    }
+    ~SpaceUser() { reset(); }
+
+    AddressSpace& operator*() const { return *space_; }
+    AddressSpace* operator->() const { return space_.get(); }
+    void reset() {
+        if (space_) {
+            space_->users_.fetch_sub(1, std::memory_order_release);
+            space_.reset();
+        }
+    }
+
+private:
+    RefPtr<AddressSpace> space_;
 };
 
 }  // namespace kernel::mm

@@ -188,6 +188,62 @@ TEST_F(Space, ForkWriteProtectsWithOneCallPerRegion) {
     EXPECT_GE(fake_map(*child).translations(), initial_run_pages());
 }
 
+TEST_F(Space, ForkCopiesAtOnceWhatIsWrittenAfterForks) {
+    auto parent = MUST(AddressSpace::create());
+    SpaceUser user{parent};
+    const VirtAddr start{0x1000'0000};
+    MUST(parent->map(at(start, 16 * kPageSize)));
+    for (std::uint64_t page = 0; page < 16; ++page) {
+        put(*parent, start + page * kPageSize, 1);
+    }
+    // The first time only the stack is known.
+    const VirtAddr stack = start + 3 * kPageSize;
+    const VirtAddr heap = start + 9 * kPageSize;
+    {
+        auto child = MUST(parent->fork(stack + 8));
+        EXPECT_NE(fake_map(*child).frame_at(stack), fake_map(*parent).frame_at(stack));
+        EXPECT_EQ(fake_map(*child).frame_at(heap), std::nullopt);
+        put(*child, heap, 2);
+        EXPECT_EQ(value_at(*parent, heap), 1);
+    }
+    const auto maps = fake_map(*parent).maps;
+    auto child = MUST(parent->fork(stack + 8));
+    const auto child_maps = fake_map(*child).maps;
+    put(*child, heap, 3);
+    put(*child, stack, 4);
+    put(*parent, heap, 5);
+    put(*parent, stack, 6);
+    EXPECT_EQ(value_at(*child, heap), 3);
+    EXPECT_EQ(value_at(*child, stack), 4);
+    EXPECT_EQ(fake_map(*child).maps, child_maps);
+    EXPECT_EQ(fake_map(*parent).maps, maps);
+    // Other pages are shared as ever.
+    EXPECT_EQ(value_at(*child, start), 1);
+    EXPECT_EQ(fake_map(*child).frame_at(start), fake_map(*parent).frame_at(start));
+}
+
+TEST_F(Space, ForkCopiesNothingAtOnceWhileOthersMayWrite) {
+    auto parent = MUST(AddressSpace::create());
+    SpaceUser user{parent};
+    SpaceUser other{parent};
+    const VirtAddr start = MUST(parent->map(anonymous(4 * kPageSize)));
+    put(*parent, start, 1);
+    auto child = MUST(parent->fork(start));
+    EXPECT_EQ(value_at(*child, start), 1);
+    EXPECT_EQ(fake_map(*child).frame_at(start), fake_map(*parent).frame_at(start));
+}
+
+TEST_F(Space, PrefaultMapsAsFarAsThereIsSomething) {
+    auto space = MUST(AddressSpace::create());
+    const VirtAddr start{0x1000'0000};
+    MUST(space->map(at(start, 40 * kPageSize)));
+    space->prefault(start + 100, 60 * kPageSize, Access::Write);
+    EXPECT_EQ(fake_map(*space).translations(), 40U);
+    const auto maps = fake_map(*space).maps;
+    put(*space, start + 39 * kPageSize, 1);
+    EXPECT_EQ(fake_map(*space).maps, maps);
+}
+
 TEST_F(Space, RegionsSplitAndMerge) {
     auto space = MUST(AddressSpace::create());
     const VirtAddr start{0x2000'0000};

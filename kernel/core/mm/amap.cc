@@ -183,6 +183,45 @@ Amap::Run Amap::run_around(std::uint64_t page, std::uint64_t low, std::uint64_t 
     return {first, end - first};
 }
 
+const Amap::Node* Amap::exclusive_leaf(std::uint64_t page, std::uint64_t& next) const {
+    const Node* node = root_;
+    unsigned level = kTop;
+    while (node != nullptr && node->references.load(std::memory_order_acquire) == 1) {
+        if (level == 0) {
+            return node;
+        }
+        node = node->children[slot_of(page, level)];
+        --level;
+    }
+    next = align_down(page, pages_below(level)) + pages_below(level);
+    return nullptr;
+}
+
+Amap::Run Amap::next_exclusive_run(std::uint64_t page, std::uint64_t limit) const {
+    Run run{page, 0};
+    while (page < limit) {
+        std::uint64_t next = 0;
+        const Node* const leaf = exclusive_leaf(page, next);
+        if (leaf == nullptr) {
+            if (run.pages != 0) {
+                return run;
+            }
+            page = next;
+            continue;
+        }
+        for (unsigned slot = slot_of(page, 0); slot < kFanOut && page < limit; ++slot, ++page) {
+            const std::uint64_t entry = leaf->pages[slot];
+            if (entry != 0 && frame_info(decode(entry)).references.load(std::memory_order_acquire) == 1) {
+                run.first = run.pages == 0 ? page : run.first;
+                ++run.pages;
+            } else if (run.pages != 0) {
+                return run;
+            }
+        }
+    }
+    return run;
+}
+
 std::optional<std::uint64_t> Amap::next_present(std::uint64_t page, std::uint64_t limit) const {
     while (page < limit) {
         const Node* node = root_;

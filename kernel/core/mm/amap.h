@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "core/mm/frame.h"
@@ -27,6 +29,14 @@ public:
     // The member after `previous` (null: the first), with a reference; null at the end or when `previous` has left.
     RefPtr<AddressSpace> next_member(const AddressSpace* previous);
 
+    // Which pages members write to soon after a fork: those where a write had to copy what the fork had left shared.
+    // The next fork copies them at once. Forgotten every kForksToRemember forks, since programs change.
+    static constexpr std::size_t kMostWrittenPages = 31;
+    static constexpr unsigned kForksToRemember = 64;
+    void note_write_after_fork(std::uint64_t page);
+    // Counts as a fork. Returns how many pages there are; `pages` has room for kMostWrittenPages.
+    std::size_t pages_written_after_fork(std::span<std::uint64_t> pages);
+
 private:
     friend class kernel::ObjectMaker;
     AnonymousFamily() = default;
@@ -34,7 +44,14 @@ private:
     struct Chain {
         AddressSpace* first = nullptr;
     };
+    struct WrittenPages {
+        std::array<std::uint64_t, kMostWrittenPages> pages{};
+        std::size_t count = 0;
+        std::size_t oldest = 0;  // replaced next when there are as many as can be
+        unsigned forks = 0;
+    };
     SpinGuarded<Chain, Rank::Amap> members_;
+    SpinGuarded<WrittenPages, Rank::Amap> written_;
 };
 
 // The private (anonymous and copied-on-write) pages of one address space by page number: a radix tree whose nodes are
@@ -68,6 +85,8 @@ public:
     // Pages around `page`, which is present, in [low, high) with consecutive frames, all exclusive if asked for. Looks
     // at a limited neighbourhood only.
     Run run_around(std::uint64_t page, std::uint64_t low, std::uint64_t high, bool exclusive) const;
+    // The first run of pages in [page, limit) that no other space can see; 0 pages when there is none.
+    Run next_exclusive_run(std::uint64_t page, std::uint64_t limit) const;
     // The first present page in [page, limit).
     std::optional<std::uint64_t> next_present(std::uint64_t page, std::uint64_t limit) const;
     std::uint64_t count(std::uint64_t first, std::uint64_t pages) const;
@@ -91,6 +110,9 @@ public:
 
 private:
     struct Node;
+    // The leaf for `page` if no node on the path is shared; else null, and `next` is the first page behind the node
+    // that is missing or shared.
+    const Node* exclusive_leaf(std::uint64_t page, std::uint64_t& next) const;
     static unsigned slot_of(std::uint64_t page, unsigned level);
     // f(slot, first page, last page) for each entry of a node that [first, last], which lies inside the node, touches.
     template <class F>

@@ -44,7 +44,8 @@ Result<bool> AddressSpace::back_locked(Region& region, std::uint64_t page, Acces
         TRY(back_fresh_locked(region, page, backing));
         return true;
     }
-    // A write to what others see too. They may have let go of the frame since it was looked at: a copy is right all the same.
+    // A write to what others see too. They may have let go of the frame since it was looked at: a copy is right all the
+    // same.
     const auto source = found ? std::optional(found->frame) : copy_source_locked(region, page);
     if (!source) {
         missing = {region.object, region.object_page(page), PageUse::Read};
@@ -64,39 +65,94 @@ void AddressSpace::back_present_locked(Region& region, std::uint64_t page, Amap:
     backing.pages = run.pages;
 }
 
+// The cached pages of the object in the window around a fault.
+class AddressSpace::CachedWindow {
+public:
+    // Aligned in the object, as its pages are read and allocated.
+    CachedWindow(const Region& region, const Amap& amap, std::uint64_t page, bool alone)
+        : region_(region), amap_(amap) {
+        const std::uint64_t lead = std::min(page - region.first_page(), region.object_page(page) % kFaultAroundPages);
+        low_ = alone ? page : page - lead;
+        high_ = std::min(region.end_page(), low_ + (alone ? 1 : kFaultAroundPages));
+        const std::uint64_t object_pages = pages_for_bytes(region.object->size_bytes());
+        while (high_ > page + 1 && region.object_page(high_ - 1) >= object_pages) {
+            --high_;
+        }
+        region.object->peek_pages(region.object_page(low_), std::span(frames_).first(high_ - low_));
+    }
+
+    std::uint64_t low() const { return low_; }
+    std::uint64_t high() const { return high_; }
+    Frame* at(std::uint64_t page) const { return frames_[page - low_]; }
+
+    // The first page at or after `page` that can be mapped: in memory, and not hidden by a private copy.
+    std::uint64_t next_usable(std::uint64_t page) const {
+        while (page < high_ && !is_usable(page)) {
+            ++page;
+        }
+        return page;
+    }
+    // The usable pages in consecutive frames around `page`, down to `low` at most.
+    Amap::Run run_around(std::uint64_t page, std::uint64_t low) const {
+        const FrameNumber base = frame_number(*at(page));
+        const auto continues = [&](std::uint64_t other) {
+            return at(other) != nullptr && frame_number(*at(other)) == base + (other - page) && is_usable(other);
+        };
+        std::uint64_t first = page;
+        while (first > low && continues(first - 1)) {
+            --first;
+        }
+        std::uint64_t end = page + 1;
+        while (end < high_ && continues(end)) {
+            ++end;
+        }
+        return {first, end - first};
+    }
+
+private:
+    bool is_usable(std::uint64_t page) const { return at(page) != nullptr && (region_.shared || !amap_.find(page)); }
+
+    const Region& region_;
+    const Amap& amap_;
+    std::uint64_t low_ = 0;
+    std::uint64_t high_ = 0;
+    std::array<Frame*, kFaultAroundPages> frames_;
+};
+
 // Pages of the object around `page` that are in memory, lie in consecutive frames and are not hidden by private copies.
 bool AddressSpace::find_cached_run_locked(Region& region, std::uint64_t page, Backing& backing) {
-    // Aligned in the object, as its pages are read and allocated.
-    const std::uint64_t lead = std::min(page - region.first_page(), region.object_page(page) % kFaultRunPages);
-    const std::uint64_t low = backing.alone ? page : page - lead;
-    const std::uint64_t high = std::min(region.end_page(), low + (backing.alone ? 1 : kFaultAroundPages));
-    std::array<Frame*, kFaultAroundPages> frames;
-    region.object->peek_pages(region.object_page(low), std::span(frames).first(high - low));
-    Frame* const wanted = frames[page - low];
+    const CachedWindow window(region, amap_, page, backing.alone);
+    Frame* const wanted = window.at(page);
     if (wanted == nullptr) {
         return false;
     }
     if (!wanted->has(FrameFlag::Referenced)) {
         wanted->set(FrameFlag::Referenced);
     }
+    const Amap::Run run = window.run_around(page, window.low());
     backing.frame = frame_number(*wanted);
-    const auto continues = [&](std::uint64_t other) {
-        Frame* const frame = frames[other - low];
-        return frame != nullptr && frame_number(*frame) == backing.frame + (other - page) &&
-               !is_beyond_end(region, other);
-    };
-    std::uint64_t first = page;
-    std::uint64_t end = page + 1;
-    const std::uint64_t limit = region.shared ? high : amap_.next_present(end, high).value_or(high);
-    while (end < limit && continues(end)) {
-        ++end;
-    }
-    while (first > low && continues(first - 1) && (region.shared || !amap_.find(first - 1))) {
-        --first;
-    }
-    backing.first_page = first;
-    backing.pages = end - first;
+    backing.first_page = run.first;
+    backing.pages = run.pages;
+    backing.from_cache = true;
     return true;
+}
+
+// Maps the other pages of the window whose middle has just been mapped. That is a hint: failure does not matter.
+void AddressSpace::map_cached_neighbours_locked(Region& region, const Backing& backing) {
+    const CachedWindow window(region, amap_, backing.page, false);
+    const Access access = backing.writable ? region.access : without_write(region.access);
+    unsigned runs = 1;
+    for (std::uint64_t page = window.next_usable(window.low()); page < window.high() && runs < kFaultAroundRuns;) {
+        const Amap::Run run = window.run_around(page, page);
+        if (run.first != backing.first_page) {
+            const VirtAddr address{run.first << kPageShift};
+            if (!page_map_->map(address, frame_number(*window.at(page)), run.pages, access)) {
+                return;
+            }
+            ++runs;
+        }
+        page = window.next_usable(run.first + run.pages);
+    }
 }
 
 Result<bool> AddressSpace::back_shared_locked(Region& region, std::uint64_t page, Access access, Backing& backing,
@@ -148,7 +204,8 @@ Result<> AddressSpace::back_fresh_locked(Region& region, std::uint64_t page, Bac
     std::uint64_t high = page + 1;
     if (!memory_is_short()) {
         const bool sequential = page == region.next_fault_page && region.run_pages != 0;
-        const std::uint64_t run = sequential ? std::min(2 * region.run_pages, kMaxRunPages) : initial_run_pages();
+        const std::uint64_t run =
+            sequential ? std::clamp(2 * region.run_pages, initial_run_pages(), kMaxRunPages) : initial_run_pages();
         low = sequential ? page : std::max(region.first_page(), align_down(page, run));
         high = std::min(region.end_page(), (sequential ? page : align_down(page, run)) + run);
         while (const auto taken = amap_.next_present(low, page)) {
@@ -189,13 +246,18 @@ std::optional<FrameNumber> AddressSpace::copy_source_locked(Region& region, std:
     return frame == nullptr ? std::nullopt : std::optional(frame_number(*frame));
 }
 
-// Copies the page, and a few behind it when the program goes through them in order.
+// Copies the page, and a few behind it when they belong to a file or the program goes through them in order.
 Result<> AddressSpace::back_copy_locked(Region& region, std::uint64_t page, FrameNumber source, Backing& backing) {
     std::array<FrameNumber, kMaxCopyRun> sources{source};
     std::uint64_t count = 1;
-    if (page == region.next_fault_page && !memory_is_short()) {
-        const std::uint64_t most =
-            std::min({2 * region.run_pages, std::uint64_t{kMaxCopyRun}, region.end_page() - page});
+    const bool from_family = amap_.find(page).has_value();
+    const bool sequential = page == region.next_fault_page;
+    if (from_family && !sequential) {
+        family_->note_write_after_fork(page);
+    }
+    if (!memory_is_short() && !backing.alone) {
+        const std::uint64_t wanted = sequential ? 2 * region.run_pages : from_family ? 1 : kFileCopyPages;
+        const std::uint64_t most = std::min({wanted, std::uint64_t{kMaxCopyRun}, region.end_page() - page});
         while (count < most) {
             const auto next = copy_source_locked(region, page + count);
             if (!next) {

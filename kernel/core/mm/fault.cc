@@ -72,7 +72,8 @@ Result<> AddressSpace::map_backing_locked(Region& region, Backing& backing, bool
     return result;
 }
 
-Result<bool> AddressSpace::fault_once(VirtAddr address, Access access, bool present, Missing& missing) {
+Result<bool> AddressSpace::fault_once(VirtAddr address, Access access, bool present, Missing& missing,
+                                      VirtAddr& mapped_end) {
     Backing backing;
     const LockGuard guard(lock_);
     Region* const region = find_or_grow_locked(address);
@@ -86,6 +87,10 @@ Result<bool> AddressSpace::fault_once(VirtAddr address, Access access, bool pres
         return false;
     }
     TRY(map_backing_locked(*region, backing, present));
+    if (backing.from_cache) {
+        map_cached_neighbours_locked(*region, backing);
+    }
+    mapped_end = VirtAddr{(backing.first_page + backing.pages) << kPageShift};
     return true;
 }
 
@@ -99,6 +104,22 @@ Result<> AddressSpace::fetch(Missing& missing, FrameRef& pinned) {
 }
 
 Result<> AddressSpace::handle_fault(VirtAddr address, Access access, bool present) {
+    TRY(fault_in(address, access, present));
+    return {};
+}
+
+void AddressSpace::prefault(VirtAddr address, std::uint64_t bytes, Access access) {
+    const VirtAddr end = address + bytes;
+    while (address < end) {
+        const auto mapped_end = fault_in(address, access, false);
+        if (!mapped_end) {
+            return;
+        }
+        address = *mapped_end;
+    }
+}
+
+Result<VirtAddr> AddressSpace::fault_in(VirtAddr address, Access access, bool present) {
     if (memory_is_short()) {
         reclaim_frames(kReclaimBatch);
     }
@@ -106,7 +127,8 @@ Result<> AddressSpace::handle_fault(VirtAddr address, Access access, bool presen
     unsigned rounds = 0;
     while (true) {
         Missing missing;
-        const auto done = fault_once(address, access, present, missing);
+        VirtAddr mapped_end;
+        const auto done = fault_once(address, access, present, missing, mapped_end);
         if (!done) {
             if (done.error() == Error::NoMemory && ++rounds <= kMaxReclaimRounds &&
                 reclaim_frames(kReclaimBatch) != 0) {
@@ -115,7 +137,7 @@ Result<> AddressSpace::handle_fault(VirtAddr address, Access access, bool presen
             return done.error();
         }
         if (*done) {
-            return {};
+            return mapped_end;
         }
         TRY(fetch(missing, pinned));
     }

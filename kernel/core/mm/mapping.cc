@@ -201,17 +201,9 @@ Result<VirtAddr> AddressSpace::map(const MapRequest& request) {
         return map_locked(request, bytes, displaced);
     }());
     if (request.populate) {
-        populate({start, start + bytes}, allows(request.access, Access::Write) ? Access::Write : Access::Read);
+        prefault(start, bytes, allows(request.access, Access::Write) ? Access::Write : Access::Read);
     }
     return start;
-}
-
-void AddressSpace::populate(Range range, Access access) {
-    for (VirtAddr page = range.start; page < range.end; page += kPageSize) {
-        if (!handle_fault(page, access)) {
-            return;
-        }
-    }
 }
 
 Result<> AddressSpace::unmap(VirtAddr address, std::uint64_t bytes) {

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-#include <cpuid.h>
+#include <sys/auxv.h>
 
 #include "platform/user_context.h"
 
 namespace kernel::platform {
 
+// On x86 the host's AT_HWCAP is this word. CPUID itself would leave a virtual machine, for tens of microseconds.
 std::uint32_t cpu_feature_word() {
-    unsigned eax = 0, ebx = 0, ecx = 0, edx = 0;
-    return __get_cpuid(1, &eax, &ebx, &ecx, &edx) != 0 ? edx : 0;
+    return static_cast<std::uint32_t>(getauxval(AT_HWCAP));
 }
 
 }  // namespace kernel::platform

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <utility>
 
+#include "platform/hosted/stub/layout.h"
 #include "platform/hosted/vcpu.h"
 
 // Linux 6.6; not in this system's headers.
@@ -27,6 +28,11 @@ short poll_events(int descriptor, int timeout_ms) {
 }
 
 }  // namespace
+
+bool is_from_handler(const Notification& notification) {
+    return notification.instruction_pointer == kStubCode + KPIO_NOTIFY_RETURN &&
+           notification.number == SYS_rt_sigreturn;
+}
 
 void set_poll_before_receive(bool poll) {
     poll_before_receive = poll;

@@ -18,6 +18,10 @@ struct Notification {
     std::array<std::uint64_t, 6> arguments{};
 };
 
+// Whether a guest thread waits in its stub's handler, so that a frame tells its registers. If not, it is in a system
+// call of its own.
+bool is_from_handler(const Notification& notification);
+
 enum class Arrival : std::uint8_t {
     Received,
     Interrupted,  // a pending interrupt of the vCPU ended the wait

@@ -79,10 +79,10 @@ Filter make_guest_filter(Transport transport) {
     builder.at(KPIO_THREAD_SEND_RETURN, {SYS_sendmsg}, kAllow, kTrap);
     builder.at(KPIO_THREAD_CLOSE_RETURN, {SYS_close_range}, kAllow, kTrap);
     if (transport == Transport::Notify) {
-        // Calls after which the kernel wants all registers anyway, and the one after which the thread waits to be
-        // reused.
-        constexpr std::array<std::uint32_t, 8> kWithRegisters{SYS_rt_sigreturn, SYS_clone,  SYS_clone3,   SYS_fork,
-                                                              SYS_vfork,        SYS_execve, SYS_execveat, SYS_exit};
+        // Calls after which the kernel wants all registers anyway, and those after which the thread waits to be reused.
+        constexpr std::array<std::uint32_t, 10> kWithRegisters{SYS_rt_sigreturn, SYS_clone,     SYS_clone3,   SYS_fork,
+                                                               SYS_vfork,        SYS_execve,    SYS_execveat, SYS_exit,
+                                                               SYS_exit_group,   SYS_arch_prctl};
         builder.load(offsetof(seccomp_data, nr));
         builder.skip_if_at_least(kX32Bit, kWithRegisters.size() + 1);
         std::size_t left = kWithRegisters.size();

@@ -58,8 +58,8 @@ TEST(SeccompFilter, NotifyModeNotifiesOrdinaryCallsOnly) {
     const Filter filter = make_guest_filter(Transport::Notify);
     EXPECT_EQ(run(filter, SYS_read, kGuestCode), SECCOMP_RET_USER_NOTIF);
     EXPECT_EQ(run(filter, SYS_getpid, kGuestCode), SECCOMP_RET_USER_NOTIF);
-    for (const int number :
-         {SYS_clone, SYS_clone3, SYS_fork, SYS_vfork, SYS_execve, SYS_execveat, SYS_rt_sigreturn, SYS_exit}) {
+    for (const int number : {SYS_clone, SYS_clone3, SYS_fork, SYS_vfork, SYS_execve, SYS_execveat, SYS_rt_sigreturn,
+                             SYS_exit, SYS_exit_group}) {
         EXPECT_EQ(run(filter, number, kGuestCode), SECCOMP_RET_TRAP);
     }
     EXPECT_EQ(run(filter, 0x4000'0000 | SYS_read, kGuestCode), SECCOMP_RET_TRAP);

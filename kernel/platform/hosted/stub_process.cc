@@ -5,40 +5,87 @@
 #include <signal.h>
 #include <sys/syscall.h>
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <ctime>
 
 #include "platform/hosted/zygote_client.h"
+#include "platform/page_map.h"
 
 namespace kernel::platform::hosted {
 namespace {
 
 constexpr int kKillWithoutHandleMs = 50;
 
+// What a kept stub may have had mapped, and its threads. To empty a larger one takes longer than to fork a new one, and
+// the host does the work of ending a process beside ours.
+constexpr std::uint64_t kMostMappedToKeep = std::uint64_t{64} << 20;
+constexpr unsigned kMostSlotsToKeep = 4;
+
 }  // namespace
 
+StubProcess::StubProcess(ReadyStub&& stub) : stub_(std::move(stub)) {
+    Threads& threads = threads_.unguarded();
+    threads.spare = std::move(stub_.threads);
+    threads.slots_used = stub_.slots_used;
+}
+
 Result<RefPtr<StubProcess>> StubProcess::create() {
-    NewStub stub = TRY(take_new_stub());
+    ReadyStub stub = TRY(take_stub());
     const std::int32_t process = stub.process;
-    OwnPtr<GuestThread> thread = std::move(stub.thread);
     auto result = make_ref<StubProcess>(std::move(stub));
     if (!result.has_value()) {
         // Its number is lost, which matters less than a second way of giving it back.
         host_syscall(SYS_kill, process, SIGKILL);
-        return result;
     }
-    (*result)->give_back_thread(std::move(thread));
     return result;
 }
 
 StubProcess::~StubProcess() {
+    Threads& threads = threads_.unguarded();
+    if (can_be_kept(threads) && unmap_everything()) {
+        stub_.threads = std::move(threads.spare);
+        stub_.slots_used = threads.slots_used;
+        if (keep_stub(stub_)) {
+            return;
+        }
+        threads.spare = std::move(stub_.threads);
+    }
     // Nobody needs to wait: threads that wait for an answer never run again.
     signal_kill();
-    OwnPtr<GuestThread> thread = std::move(threads_.unguarded().spare);
+    OwnPtr<GuestThread> thread = std::move(threads.spare);
     while (thread) {
         thread = OwnPtr<GuestThread>(std::move(thread->next_spare));
     }
     forget_stub(stub_);
+}
+
+// Only if every thread waits in the handler's notification: from there an answer brings it to a known state, whatever
+// its program has done to it.
+bool StubProcess::can_be_kept(const Threads& threads) const {
+    if (is_dead() || mapped_bytes_ > kMostMappedToKeep || threads.slots_used > kMostSlotsToKeep) {
+        return false;
+    }
+    unsigned waiting = 0;
+    for (const GuestThread* thread = threads.spare.get(); thread != nullptr; thread = thread->next_spare.get()) {
+        if (!thread->is_waiting || !is_from_handler(thread->waiting)) {
+            return false;
+        }
+        ++waiting;
+    }
+    return waiting == threads.slots_used;
+}
+
+bool StubProcess::unmap_everything() {
+    if (mapped_bytes_ == 0) {
+        return true;
+    }
+    const std::array everything{
+        MapperOperation{SYS_munmap, {kUserMin.value, kUserMax.value - kUserMin.value}, 0},
+    };
+    HostResult failure;
+    run_operations(everything, failure);
+    return failure == 0 && !is_dead();
 }
 
 void StubProcess::signal_kill() {
@@ -66,14 +113,18 @@ void StubProcess::kill() {
 std::size_t StubProcess::run_operations(std::span<const MapperOperation> operations, HostResult& failure) {
     failure = 0;
     KASSERT(operations.size() <= kMapperBatch);
+    for (const MapperOperation& operation : operations) {
+        mapped_bytes_ += operation.number == SYS_mmap ? operation.arguments[1] : 0;
+    }
     auto& shared = stub_.arena->control.operations;
     std::ranges::copy(operations, shared.begin());
-    const auto receive = [this] {
-        mapper_waits_ = stub_.mapper.receive(mapper_notification_, Patience::Endless) == Arrival::Received;
-        return mapper_waits_;
+    Mapper& mapper = stub_.mapper;
+    const auto receive = [&mapper] {
+        mapper.is_waiting = mapper.listener.receive(mapper.waiting, Patience::Endless) == Arrival::Received;
+        return mapper.is_waiting;
     };
-    const bool done = !is_dead() && (mapper_waits_ || receive()) &&
-                      stub_.mapper.answer(mapper_notification_.id, static_cast<std::int64_t>(operations.size())) &&
+    const bool done = !is_dead() && (mapper.is_waiting || receive()) &&
+                      mapper.listener.answer(mapper.waiting.id, static_cast<std::int64_t>(operations.size())) &&
                       receive();
     // Guests can read the page, and which frames lie where is not their business.
     std::ranges::fill_n(shared.begin(), static_cast<std::ptrdiff_t>(operations.size()), MapperOperation{});
@@ -81,8 +132,8 @@ std::size_t StubProcess::run_operations(std::span<const MapperOperation> operati
         kill();
         return operations.size();
     }
-    failure = static_cast<HostResult>(mapper_notification_.arguments[1]);
-    return std::min<std::size_t>(mapper_notification_.arguments[0], operations.size());
+    failure = static_cast<HostResult>(mapper.waiting.arguments[1]);
+    return std::min<std::size_t>(mapper.waiting.arguments[0], operations.size());
 }
 
 Result<OwnPtr<GuestThread>> StubProcess::take_thread() {

@@ -22,17 +22,25 @@ struct GuestThread {
     OwnPtr<GuestThread> next_spare;
 };
 
-// What the zygote client hands over when a stub is ready.
-struct NewStub {
+// The thread that changes a stub's mappings. It waits in `waiting` for a batch, or has not come for the first time yet.
+struct Mapper {
+    Listener listener;
+    bool is_waiting = false;
+    Notification waiting;
+};
+
+// A stub with nothing mapped that nobody uses: a new one, or one whose program has ended.
+struct ReadyStub {
     StubIdentity identity;
     StubArena* arena = nullptr;
     std::int32_t process = 0;
-    Listener mapper;
-    OwnPtr<GuestThread> thread;
+    unsigned slots_used = 1;
+    Mapper mapper;
+    OwnPtr<GuestThread> threads;  // at least one, chained by next_spare
 };
 
-// The host process that a guest address space lives in. Shared by its page map and its user contexts; the process is
-// killed when the last of them goes.
+// The host process that a guest address space lives in. Shared by its page map and its user contexts. When the last of
+// them goes, the process is emptied and kept for another address space, or killed.
 class StubProcess final : public RefCounted {
 public:
     // Errors: NoMemory, WouldBlock (limits of the host). Blocks the host thread, mostly not at all.
@@ -67,19 +75,20 @@ public:
 
 private:
     friend class kernel::ObjectMaker;
-    explicit StubProcess(NewStub&& stub) : stub_(std::move(stub)) {}
-    ~StubProcess() override;
-    void signal_kill();
-
-    NewStub stub_;
-    std::atomic<bool> dead_ = false;
-    bool mapper_waits_ = false;
-    Notification mapper_notification_;
-
     struct Threads {
         OwnPtr<GuestThread> spare;
         unsigned slots_used = 1;
     };
+
+    explicit StubProcess(ReadyStub&& stub);
+    ~StubProcess() override;
+    void signal_kill();
+    bool can_be_kept(const Threads& threads) const;
+    bool unmap_everything();
+
+    ReadyStub stub_;  // its threads are in threads_
+    std::atomic<bool> dead_ = false;
+    std::uint64_t mapped_bytes_ = 0;
     SpinGuarded<Threads, Rank::Stub> threads_;
 };
 

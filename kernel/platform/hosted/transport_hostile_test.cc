@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // Guests that jump into the stub and forge what they can. Whatever they do may harm their own process only, and must
 // not stop the kernel.
-#include <array>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <algorithm>
+#include <array>
 #include <filesystem>
 
 #include "platform/hosted/signal_frame.h"
@@ -17,6 +17,12 @@ GUEST_PROGRAM(hostile_loop, "1: inc %r15; jmp 1b")
 GUEST_PROGRAM(hostile_return, "mov %r11, %rsp; mov $15, %eax; jmp *%r10")
 // Writes to its own frame page all the time; r11 is the address.
 GUEST_PROGRAM(hostile_scribble, "1: mov %rbx, (%r11); add $8, %r11; and $-4097, %r11; inc %rbx; jmp 1b")
+// Leaves marks in a base, a vector register and another thread's frame page (r9), then traps with a stack pointer (r11)
+// that is not the stub's.
+GUEST_PROGRAM(hostile_marks,
+              "mov $0x1234000, %edi; wrfsbase %rdi; movq %rdi, %xmm3; mov %rdi, (%r9);"
+              "mov %r11, %rsp; mov $15, %eax; jmp *%r10")
+GUEST_PROGRAM(hostile_look, "rdfsbase %rbx; movq %xmm3, %r12; syscall; mov (%rdi), %rax")
 GUEST_PROGRAM(hostile_calls, "1: mov $39, %eax; syscall; jmp 1b")
 
 namespace kernel::platform::hosted {
@@ -146,6 +152,47 @@ TEST_P(TransportHostileTest, ForgedFramesHarmTheirOwnerOnly) {
     Guest guest(hostile_calls());
     auto context = guest.start();
     EXPECT_EQ(context->enter_user().kind, TrapKind::Syscall);
+}
+
+TEST_P(TransportHostileTest, AKeptStubIsAsGoodAsNew) {
+    constexpr VirtAddr kSecret{0x700000};
+    std::int32_t process = 0;
+    {
+        Guest guest(hostile_marks());
+        MUST(guest.map->map(kSecret, guest.data, 1, kReadWrite));
+        Registers registers = forging_registers();
+        registers.r9 = kStubFrames + kFramePageBytes;
+        auto context = guest.start(registers);
+        context->enter_user();
+        process = guest.stub().host_process();
+    }
+    Guest guest(hostile_look());
+    Registers registers = Guest::initial();
+    registers.rdi = kSecret.value;
+    auto context = guest.start(registers);
+    EXPECT_EQ(guest.stub().host_process(), process);
+    EXPECT_EQ(*guest.stub().frame_page(1), std::byte{0});
+    ASSERT_EQ(context->enter_user().kind, TrapKind::Syscall);
+    EXPECT_EQ(MUST(context->registers())->rbx, 0u);
+    EXPECT_EQ(MUST(context->registers())->r12, 0u);
+    EXPECT_EQ(MUST(context->registers())->rsp, Guest::initial().rsp);
+    const Trap trap = context->enter_user();
+    EXPECT_EQ(trap.kind, TrapKind::Fault);
+    EXPECT_EQ(trap.fault_address, kSecret);
+}
+
+TEST_P(TransportHostileTest, AStubWithAThreadInACallIsNotKept) {
+    std::int32_t process = 0;
+    {
+        Guest guest(hostile_calls());
+        auto context = guest.start();
+        ASSERT_EQ(context->enter_user().kind, TrapKind::Syscall);
+        process = guest.stub().host_process();
+    }
+    if (active_transport() == Transport::Notify) {
+        Guest guest(hostile_calls());
+        EXPECT_NE(guest.stub().host_process(), process);
+    }
 }
 
 // One thread spoils the frame of the other while the kernel works on it.

@@ -63,11 +63,6 @@ private:
     SyscallFrame syscall_{};
 };
 
-bool is_from_handler(const Notification& notification) {
-    return notification.instruction_pointer == kStubCode + KPIO_NOTIFY_RETURN &&
-           notification.number == SYS_rt_sigreturn;
-}
-
 Result<> StubContext::set_xstate(std::span<const std::byte> state) {
     if (!xstate_is_valid(state)) {
         return Error::InvalidArgument;
@@ -88,10 +83,11 @@ Arrival StubContext::wait(Patience patience) {
     return arrival;
 }
 
-// A thread that has never run comes by itself; a spare one may have ended in a system call.
+// A thread that has never run comes by itself; a spare one may have ended in a system call. Its program may have left
+// its stack pointer anywhere, which load_bases() mends.
 Result<> StubContext::begin() {
     const bool ready = (thread_->is_waiting || wait(Patience::Endless) == Arrival::Received) &&
-                       (is_from_handler(thread_->waiting) || fetch_frame());
+                       (is_from_handler(thread_->waiting) || fetch_frame()) && load_bases();
     if (!ready) {
         dead();
         return Error::Killed;
@@ -100,14 +96,14 @@ Result<> StubContext::begin() {
     return {};
 }
 
-// The bases are not in the frame: an answer with a value has the handler load them from the slot table and come again,
-// whatever the guest does.
+// The bases are not in the frame: an answer with its slot has the thread load them, and the place of its frame, from
+// the slot table and come again, whatever the guest does.
 bool StubContext::load_bases() {
     StubSlot& slot = stub_->slot(thread_->slot);
-    slot.fs_base = registers_.fs_base;
-    slot.gs_base = registers_.gs_base;
-    return thread_->listener.answer(thread_->waiting.id, 0) && wait(Patience::Endless) == Arrival::Received &&
-           is_from_handler(thread_->waiting);
+    slot.fs_base = is_canonical(registers_.fs_base) ? registers_.fs_base : 0;
+    slot.gs_base = is_canonical(registers_.gs_base) ? registers_.gs_base : 0;
+    return thread_->listener.answer(thread_->waiting.id, thread_->slot) &&
+           wait(Patience::Endless) == Arrival::Received && is_from_handler(thread_->waiting);
 }
 
 // Results that the host would take for its own restart codes (ERESTARTSYS to ERESTART_RESTARTBLOCK) if a signal is

@@ -55,13 +55,16 @@ Result<RefPtr<SignalActions>> child_actions(Process& parent, const CloneRequest&
 
 Result<TaskParts> child_parts(Task& parent, const CloneRequest& request, int id) {
     TaskParts parts;
+    const platform::Registers registers = TRY(child_registers(parent, request));
     parts.credentials = parent.credentials();
     parts.handles = has(request, abi::kCloneFiles) ? parent.shared_handles() : TRY(parent.handles().clone());
     parts.fs = has(request, abi::kCloneFs) ? parent.shared_fs() : TRY(parent.fs().clone());
-    if (has(request, abi::kCloneVm))
+    if (has(request, abi::kCloneVm)) {
         parts.space = RefPtr<mm::AddressSpace>(parent.space());
-    else
-        parts.space = TRY(parent.space().fork());
+    } else {
+        parts.space = TRY(parent.space().fork(VirtAddr{registers.rsp}));
+        parts.space->prefault(VirtAddr{registers.rip}, 1, mm::Access::Execute);
+    }
     if (has(request, abi::kCloneThread)) {
         parts.process = RefPtr<Process>(parent.process());
     } else {
@@ -70,7 +73,6 @@ Result<TaskParts> child_parts(Task& parent, const CloneRequest& request, int id)
         parts.process->set_program(parent.process().program());
         parts.process->dumpable().store(parent.process().dumpable().load());
     }
-    const platform::Registers registers = TRY(child_registers(parent, request));
     parts.context = TRY(platform::UserContext::create(parts.space->page_map(), registers));
     TRY(parts.context->set_xstate(parent.context().xstate()));
     return parts;

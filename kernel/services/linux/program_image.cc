@@ -141,6 +141,17 @@ Result<> build_stack(const ImageRequest& request, const ElfFile& elf, const Load
     return {};
 }
 
+// What a program uses first: all of small data segments, which it writes to, and the beginning of the others.
+void prefault(mm::AddressSpace& space, const ElfFile& elf, const LoadedElf& loaded) {
+    constexpr std::uint64_t kMostBytes = 16 * kPageSize;
+    for (const abi::ElfProgramHeader& s : elf.segments) {
+        if (s.type != abi::kPtLoad || s.memory_bytes == 0) continue;
+        const bool writable = (s.flags & abi::kPfW) != 0;
+        space.prefault(loaded.bias + s.virtual_address, writable ? std::min<std::uint64_t>(s.memory_bytes, kMostBytes) : 1,
+                       writable ? mm::Access::Write : mm::Access::Read);
+    }
+}
+
 }  // namespace
 
 Result<> StringBlock::add(std::string_view text) {
@@ -194,11 +205,15 @@ Result<ProgramImage> build_program_image(const ImageRequest& request) {
         const Result<ElfFile> interpreter = read_elf(*request.interpreter);
         if (!interpreter) return interpreter.error() == Error::NotExecutable ? Error::BadLibrary : interpreter.error();
         const LoadedElf loaded = TRY(load_elf(*image.space, request.interpreter, *interpreter, VirtAddr{}));
+        prefault(*image.space, *interpreter, loaded);
         interpreter_base = loaded.bias;
         image.registers.rip = loaded.entry.value;
     }
     image.space->initialize_break(program.end.page_up() + random_below(1u << 13) * kPageSize);
     TRY(build_stack(request, elf, program, interpreter_base, image));
+    prefault(*image.space, elf, program);
+    image.space->prefault(VirtAddr{image.registers.rip}, 1, mm::Access::Execute);
+    image.space->prefault(VirtAddr{image.registers.rsp}, 1, mm::Access::Write);
     constexpr std::uint64_t kInitialFlags = 0x202;  // interrupts on, and the bit that is always set
     image.registers.rflags = kInitialFlags;
     return image;

@@ -91,7 +91,7 @@ void Task::release_resources() {
 
 void Task::replace_program(RefPtr<mm::AddressSpace> space, OwnPtr<platform::UserContext> context) {
     context_ = std::move(context);
-    space_ = std::move(space);
+    space_ = mm::SpaceUser(std::move(space));
     signal_stack_ = {0, abi::kSsDisable, 0, 0};
     clear_child_tid_ = {};
     robust_list_ = {};

@@ -146,7 +146,7 @@ class Task final : public object::Object {
 
     std::atomic<int> tid_;
     const RefPtr<Process> process_;
-    RefPtr<mm::AddressSpace> space_;
+    mm::SpaceUser space_;
     OwnPtr<platform::UserContext> context_;
     RefPtr<sched::Thread> thread_;
     RefPtr<object::HandleTable> handles_;

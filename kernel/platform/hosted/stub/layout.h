@@ -145,8 +145,8 @@ struct StubControl {
 };
 
 struct StubSlot {
-    std::uint64_t fs_base, gs_base;  // loaded when a notification is answered with a value
-    std::uint64_t stack_pointer;     // of the first sigreturn
+    std::uint64_t fs_base, gs_base;  // these and the next are loaded when a notification is answered with the slot
+    std::uint64_t stack_pointer;     // of the handler's sigreturn
     StubSignalStack signal_stack;
     std::uint64_t padding[2];
 };

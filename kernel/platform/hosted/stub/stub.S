@@ -35,7 +35,8 @@ kpio_stub_page:
 
 # All signals come here, on the thread's alternate stack, which ends where its frame page ends. The sigreturn of this
 # handler is the notification: the kernel process reads the frame, changes it, and lets the call go on. When it answers
-# with a value instead, new FS and GS bases are in the slot table; they are loaded and the kernel process asked again.
+# with a value instead, that is the thread's slot, whose table entry has its frame's place and new FS and GS bases; they
+# are loaded and the kernel process asked again. So a thread is where it should be whatever the guest did to it before.
 handler:
         rdfsbase %rdi
         rdgsbase %rsi
@@ -43,14 +44,10 @@ handler:
 notify:
         mov     $NR_RT_SIGRETURN, %eax
         SYSCALL_ENDING_AT KPIO_NOTIFY_RETURN
-        mov     %rsp, %rcx
-        movabs  $KPIO_STUB_FRAMES, %rdx
-        sub     %rdx, %rcx
-        shr     $KPIO_FRAME_SHIFT, %rcx
-        and     $(KPIO_MAX_SLOTS - 1), %ecx
-        shl     $KPIO_SLOT_SHIFT, %ecx
+        shl     $KPIO_SLOT_SHIFT, %eax
         movabs  $KPIO_STUB_SLOT_TABLE, %rdx
-        add     %rcx, %rdx
+        add     %rax, %rdx
+        mov     KPIO_SLOT_STACK_POINTER(%rdx), %rsp
 load_bases:
         mov     KPIO_SLOT_FS_BASE(%rdx), %rdi
         mov     KPIO_SLOT_GS_BASE(%rdx), %rsi

@@ -9,6 +9,7 @@
 #define KPIO_LOCK_RANKS(X) \
     X(TestOuter)           \
     X(ProcessAlarm)        \
+    X(PseudoTerminals)     \
     X(AddressSpace)        \
     X(MountTree)           \
     X(RenameTree)          \
@@ -25,6 +26,7 @@
     X(Process)             \
     X(SignalHandlers)      \
     X(Terminal)            \
+    X(PseudoTerminal)      \
     X(HandleTable)         \
     X(FsContext)           \
     X(Session)             \

@@ -9,6 +9,7 @@
 #include "platform/boot.h"
 #include "services/linux/mounts.h"
 #include "services/linux/procfs.h"
+#include "services/linux/pty.h"
 #include "services/vfs/fs/devfs/devfs.h"
 #include "services/vfs/fs/hostfs/hostfs.h"
 #include "services/vfs/fs/initramfs/initramfs.h"
@@ -133,6 +134,7 @@ Result<> mount_at(TreeBuilder& tree, std::string_view path, RefPtr<vfs::FileSyst
 Result<> mount_own(TreeBuilder& tree) {
     TRY(vfs::devfs::register_memory_devices());
     TRY(mount_at(tree, "/dev", TRY(vfs::devfs::instance()), "devtmpfs"));
+    TRY(mount_at(tree, "/dev/pts", TRY(linux_abi::create_devpts()), "devpts"));
     return mount_at(tree, "/proc", TRY(linux_abi::create_procfs()), "proc");
 }
 

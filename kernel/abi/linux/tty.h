@@ -28,6 +28,11 @@ enum TerminalIoctl : std::uint32_t {
     kTcgets = 0x5401, kTcsets = 0x5402, kTcsetsw = 0x5403, kTcsetsf = 0x5404, kTcsbrk = 0x5409, kTcxonc = 0x540a, kTcflsh = 0x540b,
     kTiocexcl = 0x540c, kTiocnxcl = 0x540d, kTiocsctty = 0x540e, kTiocgpgrp = 0x540f, kTiocspgrp = 0x5410, kTiocoutq = 0x5411, kTiocsti = 0x5412,
     kTiocgwinsz = 0x5413, kTiocswinsz = 0x5414, kFionread = 0x541b, kFionbio = 0x5421, kTiocnotty = 0x5422, kTiocgsid = 0x5429, kFionclex = 0x5450, kFioclex = 0x5451, kFioasync = 0x5452,
+    kTiocpkt = 0x5420, kTiocsetd = 0x5423, kTiocgetd = 0x5424, kTiocgptpeer = 0x5441,
+    kTiocgptn = 0x80045430, kTiocsptlck = 0x40045431, kTiocgdev = 0x80045432, kTiocsig = 0x40045436, kTiocgpkt = 0x80045438, kTiocgptlck = 0x80045439,
 };
+
+// The first byte of each read in packet mode, TIOCPKT.
+enum PacketByte : std::uint8_t { kTiocpktData = 0, kTiocpktFlushread = 1, kTiocpktFlushwrite = 2, kTiocpktStop = 4, kTiocpktStart = 8, kTiocpktNostop = 16, kTiocpktDostop = 32 };
 
 }  // namespace kernel::abi

@@ -22,13 +22,12 @@ constexpr std::size_t kChunkBytes = 1024;
 
 class ConsoleOutput final : public TerminalOutput {
   public:
-    void choose(const platform::ConsoleKind& kind) {
-        if (!kind.output_is_terminal && kind.error_is_terminal) stream_ = platform::ConsoleStream::Error;
-    }
+    explicit ConsoleOutput(const platform::ConsoleKind& kind)
+        : stream_(!kind.output_is_terminal && kind.error_is_terminal ? platform::ConsoleStream::Error : platform::ConsoleStream::Output) {}
     Result<std::size_t> write(std::span<const std::byte> bytes) override { return platform::console_write(stream_, bytes); }
 
   private:
-    platform::ConsoleStream stream_ = platform::ConsoleStream::Output;
+    const platform::ConsoleStream stream_;
 };
 
 // Input of a stream that is no terminal. What was read to find out whether there is any waits here for its reader.
@@ -57,7 +56,6 @@ struct StreamInput {
 };
 
 struct Console {
-    ConsoleOutput output;
     RefPtr<Terminal> terminal;
     SpinGuarded<StreamInput, Rank::Terminal> input;
     sched::WaitQueue input_queue;  // readers of a plain input stream
@@ -180,34 +178,6 @@ Result<vfs::Path> StreamFile::link_path() {
     return make_anonymous_place(TRY(status()), TRY(make_ref<StreamReopener>(stream_)));
 }
 
-class TerminalFile final : public vfs::File {
-  public:
-    TerminalFile(vfs::OpenRequest&& request, RefPtr<Terminal> terminal) : File(std::move(request)), terminal_(std::move(terminal)) {}
-
-    Result<vfs::PollEvents> poll(vfs::PollRegistrar* registrar) override { return terminal_->poll(registrar); }
-    bool is_pollable() const override { return true; }
-    Result<std::uint64_t> ioctl(vfs::Ioctl& request) override { return terminal_->ioctl(request); }
-    Result<vfs::Status> status() override {
-        if (inode() != nullptr) return File::status();
-        vfs::Status status;
-        status.type = vfs::FileType::CharacterDevice;
-        status.permissions = 0620;
-        status.links = 1;
-        status.special = {5, 1};
-        return status;
-    }
-
-  protected:
-    bool is_stream() const override { return true; }
-    Result<std::size_t> do_read(mm::IoBuffer& to, std::uint64_t) override { return terminal_->read(to, is_non_blocking()); }
-    Result<std::size_t> do_write(mm::IoBuffer& from, std::uint64_t&, vfs::WriteOrder) override {
-        return terminal_->write(from, is_non_blocking());
-    }
-
-  private:
-    RefPtr<Terminal> terminal_;
-};
-
 // /dev/console: the console's terminal, or its streams.
 Result<RefPtr<vfs::File>> open_console_device(vfs::Inode&, vfs::OpenRequest&& request) {
     if (console->terminal) return open_terminal(console->terminal, std::move(request));
@@ -233,15 +203,10 @@ vfs::Path console_device(const RefPtr<security::Credentials>& credentials) {
 
 }  // namespace
 
-Result<RefPtr<vfs::File>> open_terminal(RefPtr<Terminal> terminal, vfs::OpenRequest&& request) {
-    return RefPtr<vfs::File>(TRY(make_ref<TerminalFile>(std::move(request), std::move(terminal))));
-}
-
 Result<> initialize_console() {
     const platform::ConsoleKind kind = platform::console_kind();
     if (kind.input_is_terminal) {
-        console->output.choose(kind);
-        console->terminal = TRY(Terminal::create(console->output));
+        console->terminal = TRY(Terminal::create(TRY(make_ref<ConsoleOutput>(kind))));
         console->terminal->set_window_size(window_size());
         platform::console_set_raw(true);
     }

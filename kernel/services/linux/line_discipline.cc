@@ -248,6 +248,11 @@ std::size_t LineDiscipline::available() const {
     return count;
 }
 
+std::size_t LineDiscipline::input_room() const {
+    if (is_canonical() && committed_ == tail_) return kBufferBytes;
+    return kBufferBytes - (head_ - tail_);
+}
+
 std::size_t LineDiscipline::read(std::span<char> bytes) {
     std::size_t count = 0;
     while (tail_ != committed_) {

@@ -39,6 +39,9 @@ class LineDiscipline {
     // True if a read would return now (an end of file counts). In non-canonical mode: at least `minimum` bytes.
     bool has_input(std::size_t minimum = 1) const;
     std::size_t available() const;  // FIONREAD
+    // How many characters receive() takes until a reader has to make room. An unfinished line takes any number: what
+    // is too much is lost, as on Linux, since only its end can make it readable.
+    std::size_t input_room() const;
     // One line at most in canonical mode. 0 means end of file. Call only when has_input().
     std::size_t read(std::span<char> bytes);
     void flush_input();

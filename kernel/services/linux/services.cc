@@ -6,6 +6,7 @@
 #include "services/linux/process.h"
 #include "services/linux/process_tree.h"
 #include "services/linux/procfs.h"
+#include "services/linux/pty.h"
 #include "services/vfs/device_registry.h"
 
 namespace kernel::linux_abi {
@@ -15,6 +16,7 @@ Result<> initialize_services(unsigned max_tasks) {
     RefPtr<Process> reaper = TRY(Process::create(process_tree::kReaperPid, {}, std::move(actions), {}));
     TRY(process_tree::initialize(max_tasks, std::move(reaper)));
     TRY(initialize_console());
+    TRY(initialize_pseudo_terminals());
     TRY(register_procfs());
     vfs::set_fifo_opener(&open_fifo);
     return {};

@@ -15,6 +15,8 @@ namespace {
 
 constexpr std::uint64_t kTenthNs = 100'000'000;
 constexpr std::size_t kChunkBytes = 256;
+// What one character of output may become: a tab in spaces.
+constexpr std::size_t kMostBytesOfACharacter = 8;
 
 // Collects what is echoed, so that it goes out in few writes.
 class BufferedEcho final : public EchoSink {
@@ -43,18 +45,30 @@ class BufferedEcho final : public EchoSink {
 
 }  // namespace
 
-Result<RefPtr<Terminal>> Terminal::create(TerminalOutput& output) { return make_ref<Terminal>(output); }
+Result<RefPtr<Terminal>> Terminal::create(RefPtr<TerminalOutput> output, const abi::Termios& settings) {
+    RefPtr<Terminal> terminal = TRY(make_ref<Terminal>(std::move(output)));
+    terminal->state_.with([&](State& state) { state.discipline.set_termios(settings); });
+    return terminal;
+}
 
 void Terminal::receive(std::span<const char> bytes) {
+    bool was_stopped = false;
+    bool is_stopped = false;
     for (const char byte : bytes) {
         int group = 0;
         const int signal = state_.with([&](State& state) {
-            BufferedEcho echo(output_);
+            BufferedEcho echo(*output_);
             group = state.foreground_group;
-            return state.discipline.receive(byte, echo);
+            was_stopped = was_stopped || state.discipline.is_stopped();
+            const int raised = state.discipline.receive(byte, echo);
+            is_stopped = state.discipline.is_stopped();
+            return raised;
         });
         if (signal != 0 && group != 0) (void)send_to_group(group, kernel_signal(signal), nullptr);
     }
+    output_->announce(TerminalOutput::Event::Written);
+    if (was_stopped != is_stopped)
+        output_->announce(is_stopped ? TerminalOutput::Event::Stopped : TerminalOutput::Event::Started);
     input_queue_.wake_all();
     if (output_queue_.has_waiters() && !state_.with([](State& s) { return s.discipline.is_stopped(); })) output_queue_.wake_all();
 }
@@ -62,6 +76,42 @@ void Terminal::receive(std::span<const char> bytes) {
 void Terminal::receive_end() {
     state_.with([](State& state) { state.discipline.receive_end(); });
     input_queue_.wake_all();
+}
+
+std::size_t Terminal::input_room() const {
+    return state_.with([](const State& state) { return state.hung_up ? SIZE_MAX : state.discipline.input_room(); });
+}
+
+bool Terminal::is_hung_up() const {
+    return state_.with([](const State& state) { return state.hung_up; });
+}
+
+void Terminal::hang_up() {
+    const int session = session_id();
+    const bool first = state_.with([](State& state) { return !std::exchange(state.hung_up, true); });
+    if (!first) return;
+    if (const RefPtr<Process> leader = session == 0 ? RefPtr<Process>() : process_tree::find_process(session)) {
+        (void)send_to_process(*leader, kernel_signal(abi::kSighup));
+        (void)send_to_process(*leader, kernel_signal(abi::kSigcont));
+        if (const RefPtr<Session> owner = process_tree::session(*leader); owner && owner->terminal().get() == this) owner->set_terminal({});
+    }
+    session_ended(session);
+    input_queue_.wake_all();
+    output_queue_.wake_all();
+}
+
+void Terminal::file_opened() {
+    if (state_.with([](State& state) { return state.files++ == 0; })) output_->set_in_use(true);
+}
+
+void Terminal::file_closed() {
+    if (state_.with([](State& state) { return --state.files == 0; })) output_->set_in_use(false);
+}
+
+void Terminal::flush_input() {
+    state_.with([](State& state) { state.discipline.flush_input(); });
+    output_->announce(TerminalOutput::Event::InputFlushed);
+    input_room_queue_.wake_all();
 }
 
 void Terminal::set_window_size(const abi::WindowSize& size) {
@@ -108,6 +158,7 @@ Result<> Terminal::wait_for_input(bool non_blocking) {
         bool poll_only = false;
         const bool ready = state_.with([&](State& state) {
             LineDiscipline& d = state.discipline;
+            if (state.hung_up) return true;
             if (d.is_canonical()) return d.has_input();
             wanted = std::max<std::size_t>(d.minimum(), 1);
             timeout_ns = d.time_tenths() * kTenthNs;
@@ -123,9 +174,11 @@ Result<> Terminal::wait_for_input(bool non_blocking) {
         if (timed) options.deadline_ns = platform::monotonic_ns() + timeout_ns;
         const std::size_t before = state_.with([](State& s) { return s.discipline.available(); });
         const auto changed = [&] {
-            return state_.with([&](State& s) { return s.discipline.has_input(wanted) || s.discipline.available() != before; });
+            return state_.with([&](State& s) { return s.hung_up || s.discipline.has_input(wanted) || s.discipline.available() != before; });
         };
         const Result<> waited = sched::wait_until(input_queue_, changed, options);
+        // As on Linux: who waits at that moment learns it by an error, who comes later by the end of the file.
+        if (waited && is_hung_up()) return Error::Io;
         if (waited) continue;
         if (waited.error() == Error::TimedOut) return {};
         return Error::RestartSyscall;
@@ -133,7 +186,7 @@ Result<> Terminal::wait_for_input(bool non_blocking) {
 }
 
 Result<std::size_t> Terminal::read(mm::IoBuffer& to, bool non_blocking) {
-    if (to.remaining() == 0) return std::size_t{0};
+    if (to.remaining() == 0 || is_hung_up()) return std::size_t{0};
     TRY(check_background(Task::current(), abi::kSigttin));
     TRY(wait_for_input(non_blocking));
     std::array<char, kChunkBytes> chunk;
@@ -153,16 +206,33 @@ Result<std::size_t> Terminal::read(mm::IoBuffer& to, bool non_blocking) {
         total += *copied;
         if (!more) break;
     }
+    input_room_queue_.wake_all();
     return total;
 }
 
-void Terminal::write_transformed(State& state, std::span<const char> text) {
-    BufferedEcho out(output_);
-    std::array<char, 8> bytes{};
-    for (const char character : text) {
-        const std::size_t count = state.discipline.transform_output(character, bytes);
+// As many characters as there is room for. Returns how many.
+std::size_t Terminal::write_transformed(State& state, std::span<const char> text) {
+    BufferedEcho out(*output_);
+    std::array<char, kMostBytesOfACharacter> bytes{};
+    std::size_t room = output_->room();
+    for (std::size_t done = 0; done < text.size(); ++done) {
+        if (room < bytes.size()) return done;
+        const std::size_t count = state.discipline.transform_output(text[done], bytes);
         for (std::size_t i = 0; i < count; ++i) out.echo(bytes[i]);
+        room -= count;
     }
+    return text.size();
+}
+
+Result<> Terminal::wait_for_output(bool non_blocking) {
+    const auto can_write = [&] {
+        return state_.with([&](State& s) { return s.hung_up || (!s.discipline.is_stopped() && output_->room() >= kMostBytesOfACharacter); });
+    };
+    if (!can_write()) {
+        if (non_blocking) return Error::WouldBlock;
+        if (!sched::wait_until(output_queue_, can_write, {.interruptible = true})) return Error::RestartSyscall;
+    }
+    return is_hung_up() ? Result<>(Error::Io) : Result<>();
 }
 
 Result<std::size_t> Terminal::write(mm::IoBuffer& from, bool non_blocking) {
@@ -172,17 +242,18 @@ Result<std::size_t> Terminal::write(mm::IoBuffer& from, bool non_blocking) {
     std::size_t total = 0;
     std::array<char, kChunkBytes> chunk;
     while (from.remaining() != 0) {
-        const auto can_write = [&] { return state_.with([](State& s) { return !s.discipline.is_stopped(); }); };
-        if (!can_write()) {
-            if (non_blocking) return total != 0 ? Result<std::size_t>(total) : Error::WouldBlock;
-            const Result<> waited = sched::wait_until(output_queue_, can_write, {.interruptible = true});
-            if (!waited) return total != 0 ? Result<std::size_t>(total) : Error::RestartSyscall;
-        }
         const std::size_t size = std::min<std::uint64_t>(chunk.size(), from.remaining());
         const Result<std::size_t> copied = from.copy_to(std::as_writable_bytes(std::span(chunk).first(size)));
         if (!copied) return total != 0 ? Result<std::size_t>(total) : copied;
-        state_.with([&](State& state) { write_transformed(state, std::span(chunk).first(*copied)); });
-        total += *copied;
+        std::span<const char> rest = std::span(chunk).first(*copied);
+        while (!rest.empty()) {
+            const Result<> possible = wait_for_output(non_blocking);
+            if (!possible) return total != 0 ? Result<std::size_t>(total) : Result<std::size_t>(possible.error());
+            const std::size_t done = state_.with([&](State& state) { return write_transformed(state, rest); });
+            output_->announce(TerminalOutput::Event::Written);
+            rest = rest.subspan(done);
+            total += done;
+        }
     }
     return total;
 }
@@ -192,12 +263,13 @@ Result<vfs::PollEvents> Terminal::poll(vfs::PollRegistrar* registrar) {
         TRY(registrar->watch(input_queue_));
         TRY(registrar->watch(output_queue_));
     }
-    return state_.with([](const State& state) {
+    return state_.with([this](const State& state) {
         vfs::PollEvents events = vfs::PollEvents::None;
+        if (state.hung_up) return vfs::kAlwaysReady | vfs::PollEvents::Error | vfs::PollEvents::HangUp;
         const LineDiscipline& d = state.discipline;
         const std::size_t minimum = d.is_canonical() || d.time_tenths() != 0 || d.minimum() == 0 ? 1 : d.minimum();
         if (d.has_input(minimum)) events |= vfs::PollEvents::In | vfs::PollEvents::ReadNormal;
-        if (!d.is_stopped()) events |= vfs::PollEvents::Out | vfs::PollEvents::WriteNormal;
+        if (!d.is_stopped() && output_->room() >= kMostBytesOfACharacter) events |= vfs::PollEvents::Out | vfs::PollEvents::WriteNormal;
         return events;
     });
 }

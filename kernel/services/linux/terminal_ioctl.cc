@@ -27,11 +27,9 @@ enum FlushQueue : std::uint64_t { kTciflush = 0, kTcoflush = 1, kTcioflush = 2 }
 Result<std::uint64_t> Terminal::set_termios(vfs::Ioctl& request) {
     const abi::Termios fresh = TRY(get<abi::Termios>(request));
     TRY(check_background(Task::current(), abi::kSigttou));
-    const bool flush = request.command == abi::kTcsetsf;
-    state_.with([&](State& state) {
-        if (flush) state.discipline.flush_input();
-        state.discipline.set_termios(fresh);
-    });
+    if (request.command == abi::kTcsetsf) flush_input();
+    state_.with([&](State& state) { state.discipline.set_termios(fresh); });
+    input_room_queue_.wake_all();
     input_queue_.wake_all();
     output_queue_.wake_all();
     return 0;
@@ -59,9 +57,11 @@ Result<std::uint64_t> Terminal::take_control(Task& task) {
     return 0;
 }
 
-Result<std::uint64_t> Terminal::ioctl(vfs::Ioctl& request) {
+Result<std::uint64_t> Terminal::ioctl(vfs::Ioctl& request, Side side) {
     Task& task = Task::current();
-    const bool is_own = process_tree::session_of(task.process()) == session_id();
+    if (is_hung_up()) return Error::Io;
+    // The master may ask for group and session of a terminal that is not its own.
+    const bool is_own = side == Side::Master || process_tree::session_of(task.process()) == session_id();
     switch (request.command) {
         case abi::kTcgets:
             return put(request, state_.with([](const State& s) { return s.discipline.termios(); }));
@@ -97,8 +97,12 @@ Result<std::uint64_t> Terminal::ioctl(vfs::Ioctl& request) {
             return put(request, std::int32_t{0});
         case abi::kTcflsh:
             if (request.argument > kTcioflush) return Error::InvalidArgument;
-            if (request.argument != kTcoflush) state_.with([](State& s) { s.discipline.flush_input(); });
+            if (request.argument != kTcoflush) flush_input();
             return 0;
+        case abi::kTiocgetd:
+            return put(request, std::int32_t{0});  // N_TTY
+        case abi::kTiocsetd:
+            return TRY(get<std::int32_t>(request)) == 0 ? Result<std::uint64_t>(0) : Result<std::uint64_t>(Error::InvalidArgument);
         case abi::kTcsbrk:
         case abi::kTcxonc:
         case abi::kTiocexcl:

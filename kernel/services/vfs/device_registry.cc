@@ -34,7 +34,8 @@ Result<> register_device(const DeviceDescription& device) {
 Result<DeviceDescription> find_device(FileType type, DeviceNumber number) {
     return devices->with([&](Vector<DeviceDescription>& all) -> Result<DeviceDescription> {
         for (const DeviceDescription& device : all) {
-            if (device.type == type && device.number == number) {
+            if (device.type == type && device.number.major == number.major && number.minor >= device.number.minor &&
+                number.minor - device.number.minor < device.minors) {
                 return device;
             }
         }

@@ -21,6 +21,7 @@ struct DeviceDescription {
     std::uint32_t permissions = 0600;
     DeviceOpener open = nullptr;
     std::uint32_t group = 0;
+    std::uint32_t minors = 1;  // consecutive ones, from number.minor on
 };
 
 // At boot or later; the node shows up in every devfs. Errors: Exists, NoMemory.

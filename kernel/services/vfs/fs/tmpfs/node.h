@@ -108,11 +108,13 @@ public:
 
 private:
     friend class kernel::ObjectMaker;
-    TmpFs(RefPtr<Budget> budget, std::string_view type_name) : budget_(std::move(budget)), type_name_(type_name) {}
+    TmpFs(RefPtr<Budget> budget, std::string_view type_name, std::uint64_t magic)
+        : budget_(std::move(budget)), type_name_(type_name), magic_(magic) {}
     void drop_tree() override { root_.reset(); }
 
     RefPtr<Budget> budget_;
     std::string_view type_name_;
+    std::uint64_t magic_;
     RefPtr<Node> root_;
     std::atomic<std::uint64_t> next_number_ = 1;
 };

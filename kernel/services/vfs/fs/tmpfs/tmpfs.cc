@@ -37,7 +37,7 @@ void Budget::release_bytes(std::uint64_t bytes) {
 }
 
 Result<RefPtr<TmpFs>> TmpFs::create(const Options& options) {
-    RefPtr<TmpFs> filesystem = TRY(make_ref<TmpFs>(options.budget, options.type_name));
+    RefPtr<TmpFs> filesystem = TRY(make_ref<TmpFs>(options.budget, options.type_name, options.magic));
     filesystem->root_ = TRY(Node::create(*filesystem, NewInode{.type = options.root_type,
                                                                .permissions = options.permissions,
                                                                .user = options.user,
@@ -52,7 +52,7 @@ Result<FileSystemStatus> TmpFs::status() {
     const std::uint64_t used = pages.used_pages();
     const std::uint64_t free = used < limit ? limit - used : 0;
     constexpr std::uint64_t kNodesPerPage = 8;
-    return FileSystemStatus{.magic = kMagic,
+    return FileSystemStatus{.magic = magic_,
                             .block_bytes = kPageSize,
                             .blocks = limit,
                             .free_blocks = free,

@@ -39,6 +39,7 @@ struct Options {
     std::uint32_t group = 0;
     FileType root_type = FileType::Directory;  // Regular: a tree of a single file, for binds of files
     std::string_view type_name = "tmpfs";      // static storage
+    std::uint64_t magic = kMagic;              // of statfs(2)
 };
 
 // Errors: NoMemory, NoSpace.

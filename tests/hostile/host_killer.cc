@@ -17,7 +17,7 @@
 
 namespace {
 
-constexpr std::int64_t kPatienceNs = 2'000'000'000;
+constexpr std::int64_t kPatienceNs = 10'000'000'000;
 
 std::int64_t now_ns() {
     timespec time;

@@ -2,8 +2,10 @@
 #include "services/linux/out_of_memory.h"
 
 #include <atomic>
+#include <utility>
 
 #include "core/sched/scheduler.h"
+#include "lib/immortal.h"
 #include "lib/log.h"
 #include "platform/clock.h"
 #include "services/linux/process_tree.h"
@@ -12,18 +14,28 @@
 namespace kernel::linux_abi {
 namespace {
 
-// An ending process gives its memory back when its last task has left, which takes a moment. Until then faults are
-// tried again and again; only when that moment has passed without success has another one to go.
+// An ending process gives its memory back when its last task has left. Until then faults are tried again and again,
+// however long it takes on a busy host, and nobody else has to go. The limit is for one that cannot end because it
+// waits for another that needs memory.
 constexpr std::uint64_t kRetryNs = 2'000'000;
-constexpr std::uint64_t kGraceNs = 100'000'000;
-constinit std::atomic<std::uint64_t> latest_victim_ns = 0;
+constexpr std::uint64_t kPatienceNs = 5'000'000'000;
 
-// True for one caller in each grace period.
-bool may_choose_victim() {
-    const std::uint64_t now_ns = platform::monotonic_ns();
-    std::uint64_t latest_ns = latest_victim_ns.load(std::memory_order_relaxed);
-    const bool in_grace = latest_ns != 0 && now_ns < latest_ns + kGraceNs;
-    return !in_grace && latest_victim_ns.compare_exchange_strong(latest_ns, now_ns, std::memory_order_relaxed);
+struct Victim {
+    RefPtr<Process> process;
+    std::uint64_t since_ns = 0;
+};
+Immortal<SpinGuarded<Victim, Rank::ProcessShared>> latest_victim;
+constinit std::atomic<bool> choosing = false;
+
+bool is_still_ending() {
+    const Victim latest = latest_victim->with([](const Victim& victim) { return victim; });
+    return latest.process && process_tree::state_of(*latest.process) != ProcessState::Zombie &&
+           platform::monotonic_ns() < latest.since_ns + kPatienceNs;
+}
+
+void set_victim(Process& process) {
+    Victim fresh{RefPtr<Process>(process), platform::monotonic_ns()};
+    latest_victim->with([&](Victim& victim) { std::swap(victim, fresh); });
 }
 
 std::uint64_t anonymous_pages_of(const Process& process) {
@@ -52,16 +64,19 @@ Largest find_largest() {
 }  // namespace
 
 bool make_room_after_fault(Task& task) {
-    if (may_choose_victim()) {
-        const Largest largest = find_largest();
-        const bool own = !largest.process || largest.process.get() == &task.process();
-        const int victim = own ? task.process().pid() : largest.process->pid();
-        log_error("out of memory: process {} is ended (raise --memory)", victim);
-        if (own) {
-            return false;
+    bool own = false;
+    if (!choosing.exchange(true)) {
+        if (!is_still_ending()) {
+            const Largest largest = find_largest();
+            Process& victim = largest.process ? *largest.process : task.process();
+            own = &victim == &task.process();
+            log_error("out of memory: process {} is ended (raise --memory)", victim.pid());
+            set_victim(victim);
+            if (!own) process_tree::begin_group_exit(victim, signal_status_word(abi::kSigkill, false));
         }
-        process_tree::begin_group_exit(*largest.process, signal_status_word(abi::kSigkill, false));
+        choosing.store(false);
     }
+    if (own) return false;
     // Its own end interrupts the wait.
     (void)sched::sleep_until(platform::monotonic_ns() + kRetryNs, true);
     return true;

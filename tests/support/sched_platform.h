@@ -19,6 +19,10 @@ inline constexpr unsigned kMachineCpus = 4;
 // The thread starts on any CPU.
 void run_in_kernel(const std::function<void()>& function);
 
+// Makes CPUs 1 and up start that much later than CPU 0. Before the first run_in_kernel(); then it has no effect. So a
+// test that is about it shows something only in a process of its own, as CTest runs each.
+void delay_secondary_cpus(std::uint64_t delay_ns);
+
 // A kernel thread for a function; joined by its destructor. For use inside run_in_kernel.
 class KernelThread {
 public:

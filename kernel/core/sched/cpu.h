@@ -85,6 +85,9 @@ public:
     static void update(Thread& thread, Change&& change);
     static void set_affinity(Thread& thread, CpuMask mask);
     static CpuMask online_cpus();
+    // Where the thread may run, never empty: those of its CPUs that are online, or, if none is yet, those that it waits
+    // for.
+    static CpuMask allowed_cpus(const Thread& thread);
 
     // Priority inheritance: raises to at least `urgency`; `new_donor` counts one more lock. And back.
     static void donate(Thread& thread, const Urgency& urgency, bool new_donor);

@@ -33,10 +33,7 @@ unsigned least_busy(CpuMask allowed, unsigned preferred, std::uint32_t real_time
 }  // namespace
 
 Placement::Choice Placement::choose(Thread& thread, WakeHint hint, bool is_new) {
-    CpuMask allowed = thread.affinity() & Scheduler::online_cpus();
-    if (allowed.empty()) {
-        allowed = Scheduler::online_cpus();
-    }
+    const CpuMask allowed = Scheduler::allowed_cpus(thread);
     if (allowed.count() == 1) {
         return {.cpu = allowed.lowest()};
     }

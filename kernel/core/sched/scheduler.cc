@@ -42,6 +42,11 @@ CpuMask Scheduler::online_cpus() {
     return CpuMask(online_bits.load(std::memory_order_relaxed));
 }
 
+CpuMask Scheduler::allowed_cpus(const Thread& thread) {
+    const CpuMask online = thread.affinity() & online_cpus();
+    return online.empty() ? thread.affinity() & CpuMask::first(platform::cpu_count()) : online;
+}
+
 std::uint32_t Scheduler::real_time_waiting() {
     return real_time_waiting_count.load(std::memory_order_relaxed);
 }
@@ -195,9 +200,8 @@ std::uint64_t Scheduler::enqueue(Thread& thread, unsigned target, std::uint64_t 
         Cpu& cpu = Cpu::at(target);
         std::uint64_t look_at_ns = 0;
         const bool done = cpu.queue.with([&](RunQueue& queue) {
-            const CpuMask allowed = thread.affinity() & online_cpus();
-            if (!allowed.empty() && !allowed.has(target)) {
-                target = allowed.lowest();
+            if (!thread.affinity().has(target)) {
+                target = allowed_cpus(thread).lowest();
                 return false;
             }
             queue.enqueue(thread.entity_, now_ns, patience_ns);
@@ -215,6 +219,9 @@ std::uint64_t Scheduler::enqueue(Thread& thread, unsigned target, std::uint64_t 
 // Makes the CPU look at its queue again at the moment given, if it does not do so anyhow. Returns whether it sent an
 // inter-processor interrupt.
 bool Scheduler::notify(Cpu& cpu, std::uint64_t look_at_ns, std::uint64_t now_ns) {
+    if (!online_cpus().has(cpu.index)) {
+        return false;  // it looks at its queue when it comes
+    }
     bool interrupt = false;
     if (look_at_ns <= now_ns) {
         interrupt = !cpu.need_resched.exchange(true) && !cpu.is_here();

@@ -173,8 +173,7 @@ TEST(Thread, StaysOnTheCpusItMayUse) {
     });
 }
 
-// Disabled: now and then a busy thread stays on the CPU that it must leave. The cause is not known; README, "Known faults".
-TEST(Thread, DISABLED_MovesWhenItsCpuIsForbidden) {
+TEST(Thread, MovesWhenItsCpuIsForbidden) {
     run_in_kernel([] {
         std::atomic<bool> stop = false;
         KernelThread runner([&] { run_as_user_until([&] { return stop.load(); }, kLongNs); });
@@ -189,6 +188,29 @@ TEST(Thread, DISABLED_MovesWhenItsCpuIsForbidden) {
             }
         }
         stop = true;
+    });
+}
+
+// A thread may be bound to a CPU that is still starting: it waits for that one instead of running elsewhere, where
+// nothing would make it leave later.
+TEST(Thread, WaitsForItsCpuToComeUp) {
+    test::delay_secondary_cpus(50 * kMs);
+    run_in_kernel([] {
+        constexpr unsigned kLast = test::kMachineCpus - 1;
+        unsigned ran_on = test::kMachineCpus;
+        std::atomic<bool> busy = false;
+        std::atomic<bool> moved = false;
+        KernelThread bound([&] { ran_on = platform::this_cpu().index; }, {}, CpuMask::only(kLast));
+        KernelThread mover([&] {
+            busy = true;
+            moved = run_as_user_until([] { return platform::this_cpu().index == kLast; }, kLongNs);
+        });
+        EXPECT_TRUE(run_as_user_until([&] { return busy.load(); }, kLongNs));
+        EXPECT_TRUE(mover->set_affinity(CpuMask::only(kLast)).has_value());
+        mover->join();
+        EXPECT_TRUE(moved.load());
+        bound->join();
+        EXPECT_EQ(ran_on, kLast);
     });
 }
 

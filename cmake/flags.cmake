@@ -43,6 +43,14 @@ add_library(kpio_kernel INTERFACE)
 target_compile_options(kpio_kernel INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions>)
 target_link_libraries(kpio_kernel INTERFACE kpio_kernel_test)
 
+# One unit at link time: calls between modules are inlined, and virtual functions with one implementation become plain ones.
+# A system call is mostly such calls. Debugging builds link faster without.
+option(KPIO_LTO "Optimise the kernel as a whole when linking" ON)
+if(KPIO_LTO AND KPIO_CONFIG STREQUAL "x86_64")
+    target_compile_options(kpio_kernel INTERFACE
+        $<$<COMPILE_LANGUAGE:CXX>:-flto=full -fwhole-program-vtables -fsplit-lto-unit>)
+endif()
+
 if(KPIO_CONFIG STREQUAL "x86_64")
     # libstdc++'s freestanding subset lacks <expected> and <span>; its hosted headers work without a C library
     # as long as only the parts that need none are used (the layer checker keeps the list).

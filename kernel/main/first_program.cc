@@ -118,7 +118,7 @@ Result<linux_abi::ProgramArguments> collect_arguments(const BootOptions& options
 }
 
 Result<> start_services(const BootOptions& options) {
-    linux_abi::set_trace_settings({.print = options.trace, .count_time = options.statistics});
+    linux_abi::set_trace_settings({.print = options.trace, .count = options.statistics});
     TRY(linux_abi::initialize_services(options.max_threads));
     irq::register_power_handler(&handle_power_request);
     linux_abi::set_first_process_handler(&first_process_ended);

@@ -296,6 +296,14 @@ using test_support::kUserFrames;
     __builtin_ia32_pause();
 }
 
+[[gnu::weak]] std::uint64_t cpu_ticks() {
+    return monotonic_ns();
+}
+
+[[gnu::weak]] std::uint64_t ticks_to_ns(std::uint64_t ticks) {
+    return ticks;
+}
+
 [[gnu::weak]] std::uint64_t monotonic_ns() {
     timespec now{};
     clock_gettime(CLOCK_MONOTONIC, &now);

@@ -141,8 +141,8 @@ private:
     std::array<std::atomic<char>, 16> name_{};
 
     // Written by the CPU that runs the thread.
-    std::atomic<std::uint64_t> user_since_ns_ = 0;  // 0: not in user mode
-    std::atomic<std::uint64_t> user_ns_ = 0;
+    std::atomic<std::uint64_t> user_since_ticks_ = 0;  // 0: not in user mode
+    std::atomic<std::uint64_t> user_ticks_ = 0;
     std::atomic<std::uint64_t> run_ns_ = 0;
     std::atomic<std::uint64_t> voluntary_switches_ = 0;
     std::atomic<std::uint64_t> involuntary_switches_ = 0;

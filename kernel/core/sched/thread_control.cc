@@ -45,11 +45,13 @@ ThreadTimes Scheduler::times(Thread& thread) {
                    ? finished_ns + since(cpu.switched_at_ns.load(std::memory_order_relaxed))
                    : finished_ns;
     });
-    std::uint64_t user_ns = thread.user_ns_.load(std::memory_order_relaxed);
-    if (const std::uint64_t entered_ns = thread.user_since_ns_.load(std::memory_order_relaxed); entered_ns != 0) {
-        user_ns += since(entered_ns);
+    std::uint64_t user_ticks = thread.user_ticks_.load(std::memory_order_relaxed);
+    if (const std::uint64_t since_ticks = thread.user_since_ticks_.load(std::memory_order_relaxed); since_ticks != 0) {
+        // The counter of another CPU may be a little behind.
+        const std::uint64_t now_ticks = platform::cpu_ticks();
+        user_ticks += now_ticks > since_ticks ? now_ticks - since_ticks : 0;
     }
-    user_ns = std::min(user_ns, run_ns);
+    const std::uint64_t user_ns = std::min(platform::ticks_to_ns(user_ticks), run_ns);
     return {.user_ns = user_ns,
             .system_ns = run_ns - user_ns,
             .voluntary_switches = thread.voluntary_switches_.load(std::memory_order_relaxed),
@@ -57,14 +59,14 @@ ThreadTimes Scheduler::times(Thread& thread) {
 }
 
 void note_user_entry() {
-    Thread::current().user_since_ns_.store(platform::monotonic_ns(), std::memory_order_relaxed);
+    Thread::current().user_since_ticks_.store(platform::cpu_ticks(), std::memory_order_relaxed);
 }
 
 void note_user_exit() {
     Thread& self = Thread::current();
-    const std::uint64_t stay_ns = platform::monotonic_ns() - self.user_since_ns_.load(std::memory_order_relaxed);
-    self.user_since_ns_.store(0, std::memory_order_relaxed);
-    self.user_ns_.store(self.user_ns_.load(std::memory_order_relaxed) + stay_ns, std::memory_order_relaxed);
+    const std::uint64_t stay_ticks = platform::cpu_ticks() - self.user_since_ticks_.load(std::memory_order_relaxed);
+    self.user_since_ticks_.store(0, std::memory_order_relaxed);
+    self.user_ticks_.store(self.user_ticks_.load(std::memory_order_relaxed) + stay_ticks, std::memory_order_relaxed);
 }
 
 void Scheduler::set_affinity(Thread& thread, CpuMask mask) {

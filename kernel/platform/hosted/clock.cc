@@ -38,6 +38,14 @@ std::uint64_t monotonic_ns() {
     return hosted::host_monotonic_ns() - hosted::boot_time_ns;
 }
 
+std::uint64_t cpu_ticks() {
+    return hosted::host_monotonic_ns();
+}
+
+std::uint64_t ticks_to_ns(std::uint64_t ticks) {
+    return ticks;
+}
+
 std::uint64_t realtime_ns() {
     return hosted::read_clock(CLOCK_REALTIME);
 }

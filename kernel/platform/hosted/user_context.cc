@@ -35,7 +35,7 @@ public:
     Result<> begin();
 
     Trap enter_user() override;
-    const SyscallFrame& syscall() const override { return syscall_; }
+    SyscallFrame syscall() const override { return syscall_; }
     void set_syscall_result(std::uint64_t value) override { registers_.rax = value; }
     Result<Registers*> registers() override;
 

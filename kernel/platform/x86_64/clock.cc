@@ -122,6 +122,15 @@ std::uint64_t monotonic_ns() {
     return x86::line.load(std::memory_order_acquire)->ns_at(x86::read_tsc());
 }
 
+std::uint64_t cpu_ticks() {
+    return x86::read_tsc_unordered();
+}
+
+std::uint64_t ticks_to_ns(std::uint64_t ticks) {
+    const x86::ClockLine* const line = x86::line.load(std::memory_order_acquire);
+    return x86::scale(ticks, line->ns_per_cycle, x86::ClockLine::kToNsShift);
+}
+
 std::uint64_t realtime_ns() {
     return x86::realtime_at_boot_ns + monotonic_ns();
 }

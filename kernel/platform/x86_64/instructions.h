@@ -58,6 +58,14 @@ inline std::uint64_t read_tsc() {
     return (std::uint64_t{high} << 32) | low;
 }
 
+// May run before earlier instructions have ended: for long-term averages.
+inline std::uint64_t read_tsc_unordered() {
+    std::uint32_t low, high;
+    // SAFETY: only reads the counter.
+    asm volatile("rdtsc" : "=a"(low), "=d"(high));
+    return (std::uint64_t{high} << 32) | low;
+}
+
 inline std::uint64_t read_cr2() {
     std::uint64_t value;
     // SAFETY: reads a control register.

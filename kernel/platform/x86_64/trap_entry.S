@@ -209,6 +209,7 @@ trap_from_kernel:
     addq $16, %rsp
     iretq
 
+    .section .text.trap_stubs, "ax", @progbits
 // One stub of 16 bytes for each vector.
     .balign 16
     .globl x86_trap_stubs

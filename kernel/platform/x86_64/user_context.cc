@@ -168,7 +168,7 @@ void X86UserContext::save(CpuData& cpu) {
     cpu.live_context = nullptr;
 }
 
-void X86UserContext::load(CpuData& cpu) {
+[[gnu::noinline]] void X86UserContext::load_registers(CpuData& cpu) {
     if (!is_loaded(cpu)) {
         save_live_user_state(cpu);
         clear_data_selectors();
@@ -178,7 +178,6 @@ void X86UserContext::load(CpuData& cpu) {
     } else if (bases_in_memory_ && (registers_.fs_base != cpu_fs_base_ || registers_.gs_base != cpu_gs_base_)) {
         write_bases();
     }
-    cpu.live_context = this;
     bases_in_memory_ = false;
 }
 
@@ -188,7 +187,7 @@ void save_live_user_state(CpuData& cpu) {
     }
 }
 
-Trap X86UserContext::enter_user() {
+[[gnu::hot]] Trap X86UserContext::enter_user() {
     CpuData& cpu = cpu_data();
     if (cpu.pending != 0) {
         return {};
@@ -198,23 +197,21 @@ Trap X86UserContext::enter_user() {
     }
     map_.activate();
     load(cpu);
-    registers_.rflags = (registers_.rflags & kFlagsOfUser) | kFlagInterrupt | kFlagAlwaysOne;
-    // SYSRET takes RIP from RCX and RFLAGS from R11, and does not work with TF or RF.
-    const bool by_sysret = registers_.rcx == registers_.rip && registers_.r11 == registers_.rflags &&
-                           (registers_.rflags & (kFlagTrap | kFlagResume)) == 0;
+    // SYSRET takes RIP from RCX and RFLAGS from R11, where SYSCALL left them, and does not work with TF or RF.
+    const bool by_sysret = as_syscall_left_them_ && (registers_.rflags & (kFlagTrap | kFlagResume)) == 0;
+    if (!as_syscall_left_them_) {
+        registers_.rflags = (registers_.rflags & kFlagsOfUser) | kFlagInterrupt | kFlagAlwaysOne;
+    }
     x86_enter_user(&registers_, by_sysret);
+    as_syscall_left_them_ = cpu.trap_vector == KPIO_VECTOR_SYSCALL;
+    if (as_syscall_left_them_) [[likely]] {
+        return {.kind = TrapKind::Syscall};
+    }
     return decode_trap(cpu);
 }
 
 Trap X86UserContext::decode_trap(const CpuData& cpu) {
     Trap trap;
-    if (cpu.trap_vector == KPIO_VECTOR_SYSCALL) [[likely]] {
-        trap.kind = TrapKind::Syscall;
-        syscall_ = {registers_.rax,
-                    {registers_.rdi, registers_.rsi, registers_.rdx, registers_.r10, registers_.r8, registers_.r9},
-                    registers_.rip};
-        return trap;
-    }
     const auto vector = static_cast<unsigned>(cpu.trap_vector);
     const auto error_code = static_cast<std::uint32_t>(cpu.trap_error);
     switch (vector) {
@@ -253,6 +250,7 @@ Trap X86UserContext::decode_trap(const CpuData& cpu) {
 }
 
 Result<Registers*> X86UserContext::registers() {
+    as_syscall_left_them_ = false;
     if (is_loaded(cpu_data())) {
         read_bases();
     }

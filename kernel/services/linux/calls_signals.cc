@@ -167,7 +167,7 @@ Result<std::int64_t> sys_rt_sigtimedwait(Task& task, InStruct<abi::SignalMask> s
             break;
         }
         // Another signal: EINTR unless it was none for us after all.
-        task.thread().clear_interrupt();
+        task.clear_interrupt();
         if (has_deliverable_signal(task) || task.exit_requested()) {
             result = Error::Interrupted;
             break;

@@ -35,12 +35,13 @@ bool is_dropped(Process& process, const Task& receiver, int signal) {
     return actions->is_ignored(signal) && !receiver.waits_for(signal);
 }
 
-// The task that shall take a signal of its process: one that does not block it, the leader first.
+// The task that shall take a signal of its process: one that does not block it and stays, the leader first.
 RefPtr<Task> choose_receiver(Process& process, int signal) {
     RefPtr<Task> first;
     for (RefPtr<Task> task = process_tree::next_task(process, 0); task;
          task = process_tree::next_task(process, task->tid() + 1)) {
-        if ((task->blocked() & abi::signal_bit(signal)) == 0 || task->waits_for(signal)) return task;
+        const bool takes = (task->blocked() & abi::signal_bit(signal)) == 0 || task->waits_for(signal);
+        if (takes && !task->exit_requested()) return task;
         if (!first) first = task;
     }
     return first;
@@ -225,6 +226,17 @@ void force_signal(Task& task, const abi::Siginfo& info) {
         task.set_blocked(task.blocked() & ~bit);
     }
     (void)task.pending().with([&](PendingSignals& pending) { return pending.add(info, abi::kRlimInfinity); });
+    task.recheck();
+}
+
+void pass_on_shared_signals(Task& task, abi::SignalMask signals) {
+    Process& process = task.process();
+    const abi::SignalMask waiting = signals & process.pending().with([](PendingSignals& pending) { return pending.mask(); });
+    if (waiting == 0) return;
+    for (RefPtr<Task> other = process_tree::next_task(process, 0); other;
+         other = process_tree::next_task(process, other->tid() + 1)) {
+        if (other.get() != &task && (waiting & ~other->blocked()) != 0) other->kick();
+    }
 }
 
 bool has_deliverable_signal(Task& task) { return deliverable(task) != 0; }

@@ -27,6 +27,9 @@ bool may_signal(const Task& sender, Process& target, int signal);
 // A fault of the calling task itself: cannot be blocked or ignored; if the program tries, it dies.
 void force_signal(Task& task, const abi::Siginfo& info);
 
+// The task takes these signals no more. Those that its process got and it was to take: the others look at them.
+void pass_on_shared_signals(Task& task, abi::SignalMask signals);
+
 // True if the task has something to do before it goes back to user mode.
 bool has_deliverable_signal(Task& task);
 

@@ -130,7 +130,13 @@ void Task::set_name(std::string_view name) {
     name_ = fresh;
 }
 
-void Task::set_blocked(abi::SignalMask mask) { blocked_.store(mask & ~kUnblockable, std::memory_order_release); }
+void Task::set_blocked(abi::SignalMask mask) {
+    mask &= ~kUnblockable;
+    const abi::SignalMask newly_blocked = mask & ~blocked();
+    blocked_.store(mask, std::memory_order_release);
+    recheck_ = true;
+    if (newly_blocked != 0) pass_on_shared_signals(*this, newly_blocked);
+}
 
 void Task::set_temporary_mask(abi::SignalMask mask) {
     saved_mask_ = blocked();

@@ -99,12 +99,20 @@ class Task final : public object::Object {
 
     // Makes the task look at its signals and flags soon: ends an interruptible wait, or its stay in user mode. Any thread.
     void kick();
+    // Its own thread: the same for its next way out of the kernel, after a change of its own that kicks nobody.
+    void recheck() { recheck_ = true; }
+    // Its own thread: forgets kicks so far, before it looks at what they may have been about.
+    void clear_interrupt() {
+        recheck_ = true;
+        thread_->clear_interrupt();
+    }
     // Asks the task to end at its next way out of the kernel. From any thread.
     void request_exit();
     bool exit_requested() const { return exit_requested_.load(std::memory_order_acquire); }
     // exit(2): ends this thread alone.
     void begin_exit(int exit_code = 0) {
         exit_code_ = exit_code;
+        recheck_ = true;
         exit_requested_.store(true, std::memory_order_release);
     }
     int exit_code() const { return exit_code_; }
@@ -138,9 +146,12 @@ class Task final : public object::Object {
     Task(int tid, TaskParts parts);
     ~Task() override;
     static void thread_entry(void* argument);
-    void handle_trap(const platform::Trap& trap);
+    void handle_other_trap(const platform::Trap& trap);
     void handle_syscall();
+    bool may_call_again(Error error, std::uint64_t number);
     void handle_fault(const platform::Trap& trap);
+    // Tells others that the task is in user mode; false when it has to look at its signals and flags first.
+    bool claim_user_mode();
     // False when the task must end.
     bool prepare_user_entry();
 
@@ -163,6 +174,7 @@ class Task final : public object::Object {
     abi::SignalStack signal_stack_{0, abi::kSsDisable, 0, 0};
     std::atomic<bool> exit_requested_ = false;
     std::atomic<bool> in_user_ = false;  // between the last look at the flags and the return of enter_user
+    bool recheck_ = true;
     bool keep_registers_ = false;
     int exit_code_ = 0;
     UserPtr<std::int32_t> clear_child_tid_{};

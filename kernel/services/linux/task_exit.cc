@@ -4,6 +4,7 @@
 #include "services/linux/futex.h"
 #include "services/linux/process.h"
 #include "services/linux/process_tree.h"
+#include "services/linux/signals.h"
 #include "services/linux/terminal.h"
 
 namespace kernel::linux_abi {
@@ -38,6 +39,7 @@ void set_first_process_handler(FirstProcessEnded handler) { first_process_ended 
 
 void end_task(Task& task) {
     RefPtr<Process> process(task.process());
+    pass_on_shared_signals(task, ~abi::SignalMask{0});
     exit_robust_futexes(task);
     clear_child_tid(task);
     const bool is_last = process_tree::is_last_task(task);

@@ -79,20 +79,39 @@ abi::Siginfo signal_of_fault(Error error, VirtAddr address) {
 
 }  // namespace
 
-void Task::run() {
-    while (prepare_user_entry()) {
+// The way of a system call runs through run(), handle_syscall() and the platform's enter_user(), which lie side by side
+// ([[gnu::hot]]); whatever is rarer stands apart ([[gnu::noinline]]).
+[[gnu::hot, gnu::noinline]] void Task::run() {
+    while (true) {
+        sched::schedule_on_trap_return();
+        if (!claim_user_mode() && !prepare_user_entry()) return;
         sched::note_user_entry();
         const platform::Trap trap = context_->enter_user();
         sched::note_user_exit();
         in_user_.store(false, std::memory_order_relaxed);
-        handle_trap(trap);
+        if (trap.kind == platform::TrapKind::Syscall) [[likely]]
+            handle_syscall();
+        else
+            handle_other_trap(trap);
     }
 }
 
-bool Task::prepare_user_entry() {
+// Whoever has news for the task kicks it, and what it does to itself sets recheck_: without either nothing can have changed
+// since the last complete look.
+bool Task::claim_user_mode() {
+    if (recheck_) return false;
+    // Whoever kicks from now on sends an interrupt to this CPU; whoever did before is seen here.
+    in_user_.store(true);
+    if (!thread_->interrupt_pending()) [[likely]] return true;
+    in_user_.store(false, std::memory_order_relaxed);
+    return false;
+}
+
+// The complete look.
+[[gnu::noinline]] bool Task::prepare_user_entry() {
     while (true) {
         sched::schedule_on_trap_return();
-        thread_->clear_interrupt();
+        clear_interrupt();
         if (exit_requested()) return false;
         if (process_tree::is_stopped(*process_) || has_deliverable_signal(*this)) {
             if (deliver_signals(*this, nullptr) == Delivered::MustExit) return false;
@@ -100,17 +119,39 @@ bool Task::prepare_user_entry() {
         }
         restore_mask();
         if (has_deliverable_signal(*this)) continue;
-        // Whoever kicks from now on sends an interrupt to this CPU; whoever did before is seen here.
-        in_user_.store(true);
-        if (!thread_->interrupt_pending()) return true;
-        in_user_.store(false, std::memory_order_relaxed);
+        recheck_ = false;
+        if (claim_user_mode()) return true;
     }
 }
 
-void Task::handle_trap(const platform::Trap& trap) {
+void Task::handle_syscall() {
+    const platform::SyscallFrame frame = context_->syscall();
+    const syscall::Row* const row = kSyscallTable.find(frame.number);
+    keep_registers_ = false;
+    restart_deadline_ns_.reset();
+    Result<std::int64_t> result = Error::NotImplemented;
+    do {
+        result = calls_are_observed() ? dispatch_observed(*this, row, frame) : syscall::dispatch(row, this, frame);
+        if (keep_registers_) return;
+    } while (!result && is_restart(result.error()) && may_call_again(result.error(), frame.number));
+    if (keep_registers_) return;
+    const std::int64_t value = result ? *result : -static_cast<std::int64_t>(errno_of(result.error()));
+    context_->set_syscall_result(static_cast<std::uint64_t>(value));
+}
+
+// After a call that a signal ended. False, with keep_registers_, when a handler or the end comes first.
+[[gnu::noinline]] bool Task::may_call_again(Error error, std::uint64_t number) {
+    clear_interrupt();
+    const RestartState restart{error, number};
+    keep_registers_ = deliver_signals(*this, &restart) != Delivered::Nothing;
+    if (!keep_registers_) restore_mask();
+    return !keep_registers_;
+}
+
+[[gnu::noinline]] void Task::handle_other_trap(const platform::Trap& trap) {
     switch (trap.kind) {
         case platform::TrapKind::Syscall:
-            handle_syscall();
+        case platform::TrapKind::Interrupt:
             break;
         case platform::TrapKind::Fault:
             handle_fault(trap);
@@ -126,8 +167,6 @@ void Task::handle_trap(const platform::Trap& trap) {
             // Only the 64-bit SYSCALL convention exists here.
             context_->set_syscall_result(static_cast<std::uint64_t>(-static_cast<std::int64_t>(errno_of(Error::NotImplemented))));
             break;
-        case platform::TrapKind::Interrupt:
-            break;
         case platform::TrapKind::Dead:
             process_tree::begin_group_exit(*process_, signal_status_word(abi::kSigkill, false));
             begin_exit();
@@ -142,29 +181,6 @@ void Task::handle_fault(const platform::Trap& trap) {
     last_trap_ = trap;
     if (handled.error() == Error::NoMemory && make_room_after_fault(*this)) return;
     force_signal(*this, signal_of_fault(handled.error(), trap.fault_address));
-}
-
-void Task::handle_syscall() {
-    const platform::SyscallFrame frame = context_->syscall();
-    const syscall::Row* row = kSyscallTable.find(frame.number);
-    keep_registers_ = false;
-    restart_deadline_ns_.reset();
-    while (true) {
-        const TraceScope trace(*this, row, frame);
-        const Result<std::int64_t> result = syscall::dispatch(row, this, frame);
-        trace.finished(result);
-        if (keep_registers_) return;
-        if (!result && is_restart(result.error())) {
-            thread_->clear_interrupt();
-            const RestartState restart{result.error(), frame.number};
-            if (deliver_signals(*this, &restart) != Delivered::Nothing) return;
-            restore_mask();
-            continue;
-        }
-        const std::int64_t value = result ? *result : -static_cast<std::int64_t>(errno_of(result.error()));
-        context_->set_syscall_result(static_cast<std::uint64_t>(value));
-        return;
-    }
 }
 
 }  // namespace kernel::linux_abi

@@ -58,44 +58,46 @@ void print_result(FormatBuffer& line, const syscall::Row* row, const Result<std:
         format_to(line, " = {}\n", *result);
 }
 
-}  // namespace
+bool does_not_return(const syscall::Row& row) { return row.name == "exit" || row.name == "exit_group"; }
 
-void set_trace_settings(const TraceSettings& wanted) { settings = wanted; }
-
-TraceScope::TraceScope(Task& task, const syscall::Row* row, const platform::SyscallFrame& frame)
-    : task_(task), row_(row), frame_(frame) {
-    if (settings.count_time) start_ns_ = platform::monotonic_ns();
-    // Calls that do not come back are told at their start, as strace does.
-    if (settings.print && row != nullptr && (row->name == "exit" || row->name == "exit_group")) {
-        LineBuffer line;
-        format_to(line, "[pid {}] ", task.tid());
-        print_call(line, task, row, frame, 0);
-        line.put(" = ?\n");
-        emit(line);
-    }
-    if (settings.print && row != nullptr && row->name == "execve") {
-        // The path is gone afterwards.
-        LineBuffer line;
-        format_to(line, "[pid {}] ", task.tid());
-        print_call(line, task, row, frame, 0);
-        line.put(" ...\n");
-        emit(line);
-    }
+void print_start(Task& task, const syscall::Row* row, const platform::SyscallFrame& frame) {
+    if (row == nullptr) return;
+    // Calls that do not come back are told at their start, as strace does; after execve the path is gone.
+    const bool returns = !does_not_return(*row);
+    if (returns && row->name != "execve") return;
+    LineBuffer line;
+    format_to(line, "[pid {}] ", task.tid());
+    print_call(line, task, row, frame, 0);
+    line.put(returns ? " ...\n" : " = ?\n");
+    emit(line);
 }
 
-void TraceScope::finished(const Result<std::int64_t>& result) const {
-    const std::uint64_t elapsed_ns = settings.count_time ? platform::monotonic_ns() - start_ns_ : 0;
-    syscall_statistics().count(frame_.number, !result, elapsed_ns);
-    if (!settings.print) return;
-    if (row_ != nullptr && (row_->name == "exit" || row_->name == "exit_group")) return;
+void print_end(Task& task, const syscall::Row* row, const platform::SyscallFrame& frame, const Result<std::int64_t>& result) {
+    if (row != nullptr && does_not_return(*row)) return;
     LineBuffer line;
-    format_to(line, "[pid {}] ", task_.tid());
-    if (row_ != nullptr && row_->name == "execve")
+    format_to(line, "[pid {}] ", task.tid());
+    if (row != nullptr && row->name == "execve")
         line.put("execve resumed");
     else
-        print_call(line, task_, row_, frame_, result ? *result : 0);
-    print_result(line, row_, result);
+        print_call(line, task, row, frame, result ? *result : 0);
+    print_result(line, row, result);
     emit(line);
+}
+
+}  // namespace
+
+void set_trace_settings(const TraceSettings& wanted) {
+    settings = wanted;
+    trace_detail::observed = wanted.print || wanted.count;
+}
+
+[[gnu::noinline]] Result<std::int64_t> dispatch_observed(Task& task, const syscall::Row* row, const platform::SyscallFrame& frame) {
+    if (settings.print) print_start(task, row, frame);
+    const std::uint64_t start_ns = platform::monotonic_ns();
+    Result<std::int64_t> result = syscall::dispatch(row, &task, frame);
+    if (settings.count) syscall_statistics().count(frame.number, !result, platform::monotonic_ns() - start_ns);
+    if (settings.print) print_end(task, row, frame, result);
+    return result;
 }
 
 }  // namespace kernel::linux_abi

@@ -10,23 +10,19 @@
 namespace kernel::linux_abi {
 
 struct TraceSettings {
-    bool print = false;       // one line per call
-    bool count_time = false;  // measure calls, for the statistics
+    bool print = false;  // one line per call
+    bool count = false;  // count and time calls, for the statistics
 };
 // Call at boot, before the first task runs.
 void set_trace_settings(const TraceSettings& settings);
 
-// Around one dispatch.
-class TraceScope {
-  public:
-    TraceScope(Task& task, const syscall::Row* row, const platform::SyscallFrame& frame);
-    void finished(const Result<std::int64_t>& result) const;
+// syscall::dispatch, told to those who want to know.
+Result<std::int64_t> dispatch_observed(Task& task, const syscall::Row* row, const platform::SyscallFrame& frame);
 
-  private:
-    Task& task_;
-    const syscall::Row* row_;
-    const platform::SyscallFrame& frame_;
-    std::uint64_t start_ns_ = 0;
-};
+namespace trace_detail {
+inline constinit bool observed = false;
+}
+// Whether anybody wants to know about calls.
+inline bool calls_are_observed() { return trace_detail::observed; }
 
 }  // namespace kernel::linux_abi

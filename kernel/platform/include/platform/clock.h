@@ -10,6 +10,11 @@ std::uint64_t monotonic_ns();
 // Nanoseconds since 1970-01-01 00:00:00 UTC.
 std::uint64_t realtime_ns();
 
+// For measuring how long something runs, at the price of reading the cheapest counter that this CPU has: its unit is
+// its own, differences are of one CPU. And such a difference in nanoseconds.
+std::uint64_t cpu_ticks();
+std::uint64_t ticks_to_ns(std::uint64_t ticks);
+
 inline constexpr std::uint64_t kNoDeadline = UINT64_MAX;
 
 // Arms this CPU's one-shot timer for an absolute monotonic time, replacing the earlier one. kNoDeadline disarms it.

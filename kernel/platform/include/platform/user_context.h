@@ -52,8 +52,8 @@ class UserContext {
     // Runs user code on this CPU until it traps. Commits the page map first.
     virtual Trap enter_user() = 0;
 
-    // After a Syscall trap.
-    virtual const SyscallFrame& syscall() const = 0;
+    // After a Syscall trap, until the result is set or registers are changed.
+    virtual SyscallFrame syscall() const = 0;
     // Sets what the system call returns (rax). Cheap: does not fetch the registers.
     virtual void set_syscall_result(std::uint64_t value) = 0;
 

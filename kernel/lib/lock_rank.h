@@ -20,7 +20,13 @@
     X(InodeStatus)         \
     X(Graveyard)           \
     X(File)                \
+    X(EpollGraph)          \
+    X(FileObservers)       \
+    X(SocketGarbage)       \
+    X(SocketNames)         \
+    X(Socket)              \
     X(Pipe)                \
+    X(EventFile)           \
     X(Channel)             \
     X(Process)             \
     X(SignalHandlers)      \
@@ -36,6 +42,7 @@
     X(TestMiddle)          \
     X(Futex)               \
     X(WaitQueue)           \
+    X(EpollReady)          \
     X(RunQueue)            \
     X(Timer)               \
     X(SignalQueue)         \

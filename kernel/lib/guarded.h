@@ -48,6 +48,13 @@ public:
         return std::forward<F>(f)(std::as_const(value_));
     }
 
+    // While another of this rank is held that comes before it in a structure without cycles (LockOrder).
+    template <class F>
+    decltype(auto) with_after_same_rank(F&& f) KPIO_NO_THREAD_SAFETY_ANALYSIS {
+        const NestedLock held(lock_);
+        return std::forward<F>(f)(value_);
+    }
+
     // Runs f only if the lock is free at once; tells whether it ran.
     template <class F>
     [[nodiscard]] bool try_with(F&& f) {
@@ -76,6 +83,16 @@ public:
     T& unguarded() { return value_; }
 
 private:
+    class NestedLock : NonCopyable {
+    public:
+        explicit NestedLock(Lock& lock) KPIO_NO_THREAD_SAFETY_ANALYSIS : lock_(lock) {
+            lock_.lock(LockOrder::SameRankByStructure);
+        }
+        ~NestedLock() KPIO_NO_THREAD_SAFETY_ANALYSIS { lock_.unlock(); }
+
+    private:
+        Lock& lock_;
+    };
     class BothLocks : NonCopyable {
     public:
         BothLocks(Lock& first, Lock& second) KPIO_NO_THREAD_SAFETY_ANALYSIS : first_(first), second_(second) {

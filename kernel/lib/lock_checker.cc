@@ -26,7 +26,7 @@ void check_pair(const HeldLock& held, const void* lock, Rank rank, LockKind kind
     if (held.rank > rank) {
         violation("rank is before a held one", rank, held);
     }
-    if (held.rank == rank) {
+    if (held.rank == rank && order != LockOrder::SameRankByStructure) {
         if (order != LockOrder::SameRankByAddress) {
             violation("rank is held already", rank, held);
         }

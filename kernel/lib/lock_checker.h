@@ -12,8 +12,9 @@
 namespace kernel {
 
 // How a lock is taken: with the full rule (its rank is after all held), as one of several of the same rank taken in the
-// order of their addresses, or without waiting, which cannot deadlock.
-enum class LockOrder : std::uint8_t { Ranked, SameRankByAddress, Try };
+// order of their addresses or along a structure without cycles that the caller keeps, or without waiting, which cannot
+// deadlock.
+enum class LockOrder : std::uint8_t { Ranked, SameRankByAddress, SameRankByStructure, Try };
 
 namespace lock_checker {
 

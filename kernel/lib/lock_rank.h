@@ -21,7 +21,13 @@
     X(InodeStatus)         \
     X(Graveyard)           \
     X(File)                \
+    X(EpollGraph)          \
+    X(FileObservers)       \
+    X(SocketGarbage)       \
+    X(SocketNames)         \
+    X(Socket)              \
     X(Pipe)                \
+    X(EventFile)           \
     X(Channel)             \
     X(Process)             \
     X(SignalHandlers)      \
@@ -38,6 +44,7 @@
     X(TestMiddle)          \
     X(Futex)               \
     X(WaitQueue)           \
+    X(EpollReady)          \
     X(RunQueue)            \
     X(Timer)               \
     X(SignalQueue)         \

@@ -10,9 +10,19 @@ struct Timespec {
     std::int64_t nanoseconds;
 };
 
+struct Itimerspec {
+    Timespec interval;
+    Timespec value;
+};
+
 struct Timeval {
     std::int64_t seconds;
     std::int64_t microseconds;
+};
+
+struct Itimerval {
+    Timeval interval;
+    Timeval value;
 };
 
 struct Timezone {

@@ -40,27 +40,53 @@ bool WaitQueue::remove(WaitEntry& entry) {
     });
 }
 
-std::size_t WaitQueue::wake_some(std::size_t count, WakeHint hint) {
+std::size_t WaitQueue::notify_entries(List& list, std::size_t count, WakeHint hint, WakeReason reason) {
+    std::size_t woken = 0;
+    WaitEntry* const last = list.back();
+    WaitEntry* following = nullptr;
+    for (WaitEntry* entry = list.front(); entry != nullptr; entry = following) {
+        // What is moved to the end was there already.
+        following = entry == last ? nullptr : list.next(*entry);
+        switch (entry->kind_) {
+            case WaitEntry::Kind::Watcher:
+                if (reason != kPassedOn) {
+                    (void)entry->notify(hint, reason);
+                }
+                break;
+            case WaitEntry::Kind::Exclusive:
+                if (woken < count) {
+                    ++woken;
+                    list.remove(*entry);
+                    count_.fetch_sub(1, std::memory_order_relaxed);
+                    (void)entry->notify(hint, reason);
+                }
+                break;
+            case WaitEntry::Kind::ExclusiveWatcher:
+                if (reason != kPassedOn && woken < count && entry->notify(hint, reason)) {
+                    ++woken;
+                    list.remove(*entry);
+                    list.push_back(*entry);
+                }
+                break;
+        }
+    }
+    return woken;
+}
+
+std::size_t WaitQueue::wake_some(std::size_t count, WakeHint hint, WakeReason reason) {
     if (!has_waiters()) {
         return 0;
     }
     const WakeBatch batch;
-    return entries_.with([&](List& list) {
-        std::size_t woken = 0;
-        for (WaitEntry* entry = list.front(); entry != nullptr;) {
-            WaitEntry* const next = list.next(*entry);
-            if (entry->kind_ == WaitEntry::Kind::Watcher) {
-                entry->notify(hint);
-            } else if (woken < count) {
-                ++woken;
-                list.remove(*entry);
-                count_.fetch_sub(1, std::memory_order_relaxed);
-                entry->notify(hint);
-            }
-            entry = next;
-        }
-        return woken;
-    });
+    return entries_.with([&](List& list) { return notify_entries(list, count, hint, reason); });
+}
+
+bool WaitQueue::wake_one_within_notify(WakeHint hint, WakeReason reason) {
+    if (!has_waiters()) {
+        return false;
+    }
+    const WakeBatch batch;
+    return entries_.with_after_same_rank([&](List& list) { return notify_entries(list, 1, hint, reason); }) != 0;
 }
 
 bool WaitQueue::has_waiters() const {
@@ -77,9 +103,10 @@ ThreadWaiter::~ThreadWaiter() {
     }
 }
 
-void ThreadWaiter::notify(WakeHint hint) {
+bool ThreadWaiter::notify(WakeHint hint, WakeReason) {
     notified_.store(true, std::memory_order_relaxed);
     thread_.unpark(hint);
+    return true;
 }
 
 void ThreadWaiter::enlist() {
@@ -105,7 +132,7 @@ Result<> ThreadWaiter::block(const WaitOptions& options) {
 
 void ThreadWaiter::give_up() {
     if (queued_ && !queue_.remove(*this)) {
-        queue_.wake_one();
+        queue_.pass_on();
     }
     queued_ = false;
 }

@@ -35,17 +35,27 @@ private:
     Cpu& cpu_;
 };
 
+// What a wake-up announces, as bits that the users of a queue agree on (poll(2)'s events for files), so that watchers
+// can tell whether it is for them.
+using WakeReason = std::uint32_t;
+inline constexpr WakeReason kAnyReason = ~WakeReason{0};
+// Somebody passes on a wake-up that it did not use up: nothing has changed, so watchers are not told again.
+inline constexpr WakeReason kPassedOn = 0;
+
 // Something that waits in a WaitQueue. notify() is called under the queue's lock: it may take locks ranked after
-// Rank::WaitQueue, must not block and must not touch the queue.
+// Rank::WaitQueue, and by wake_one_within_notify() those of queues that watch this one; it must not block and must not
+// touch the queue.
 //
-// An exclusive entry competes for what it waits for: wake_one() notifies one of them and takes it off the queue. The
-// others (poll, epoll) only watch: each wake-up of the queue notifies them, and they stay.
+// An exclusive entry competes for what it waits for: wake_one() notifies one of them and takes it off the queue.
+// Watchers (poll, epoll) stay, and each wake-up of the queue notifies them. Exclusive watchers (EPOLLEXCLUSIVE) stay,
+// too, but compete: one whose notify() says that it woke somebody counts as woken and goes to the queue's end.
 class WaitEntry : NonCopyable {
 public:
-    enum class Kind : std::uint8_t { Exclusive, Watcher };
+    enum class Kind : std::uint8_t { Exclusive, Watcher, ExclusiveWatcher };
 
     explicit WaitEntry(Kind kind) : kind_(kind) {}
-    virtual void notify(WakeHint hint) = 0;
+    // True if somebody will act on it; only asked of exclusive watchers.
+    virtual bool notify(WakeHint hint, WakeReason reason) = 0;
 
 protected:
     // Not queued any more.
@@ -69,11 +79,19 @@ public:
     bool remove(WaitEntry& entry);
 
     // Each notifies all watchers, and this many exclusive entries, longest wait first; returns how many of the latter.
-    std::size_t wake_some(std::size_t count, WakeHint hint = WakeHint::None);
-    bool wake_one(WakeHint hint = WakeHint::None) { return wake_some(1, hint) != 0; }
-    std::size_t wake_all(WakeHint hint = WakeHint::None) { return wake_some(SIZE_MAX, hint); }
+    std::size_t wake_some(std::size_t count, WakeHint hint = WakeHint::None, WakeReason reason = kAnyReason);
+    bool wake_one(WakeHint hint = WakeHint::None, WakeReason reason = kAnyReason) {
+        return wake_some(1, hint, reason) != 0;
+    }
+    std::size_t wake_all(WakeHint hint = WakeHint::None, WakeReason reason = kAnyReason) {
+        return wake_some(SIZE_MAX, hint, reason);
+    }
     bool wake_one_sync() { return wake_one(WakeHint::Sync); }
     std::size_t wake_all_sync() { return wake_all(WakeHint::Sync); }
+    void pass_on(WakeHint hint = WakeHint::None) { (void)wake_some(1, hint, kPassedOn); }
+    // wake_one for a notify(), which runs under the lock of another queue. Queues that wake each other so must form no
+    // cycle.
+    bool wake_one_within_notify(WakeHint hint, WakeReason reason = kAnyReason);
 
     // A hint, for wakers that have work to prepare. Ordered after the caller's earlier changes, so a waiter that is not
     // seen here sees them.
@@ -81,6 +99,9 @@ public:
 
 private:
     using List = IntrusiveList<WaitEntry, &WaitEntry::node_>;
+
+    std::size_t notify_entries(List& list, std::size_t count, WakeHint hint, WakeReason reason);
+
     SpinGuarded<List, Rank::WaitQueue> entries_;
     std::atomic<std::uint32_t> count_ = 0;
 };
@@ -96,7 +117,7 @@ public:
     explicit ThreadWaiter(WaitQueue& queue);
     ~ThreadWaiter();
 
-    void notify(WakeHint hint) override;
+    bool notify(WakeHint hint, WakeReason reason) override;
 
     // Puts the thread (back) into the queue.
     void enlist();
@@ -153,7 +174,10 @@ private:
     class Watcher final : public WaitEntry {
     public:
         Watcher() : WaitEntry(Kind::Watcher) {}
-        void notify(WakeHint hint) override { owner->notified(hint); }
+        bool notify(WakeHint hint, WakeReason) override {
+            owner->notified(hint);
+            return true;
+        }
         MultiWait* owner = nullptr;
         WaitQueue* queue = nullptr;
     };

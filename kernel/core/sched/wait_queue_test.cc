@@ -106,7 +106,10 @@ TEST(WaitQueue, WakesInOrderOfArrival) {
 class CountingWatcher final : public WaitEntry {
 public:
     CountingWatcher() : WaitEntry(Kind::Watcher) {}
-    void notify(WakeHint) override { ++count; }
+    bool notify(WakeHint, WakeReason) override {
+        ++count;
+        return true;
+    }
     int count = 0;
 };
 

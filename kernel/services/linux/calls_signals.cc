@@ -38,9 +38,6 @@ void discard_ignored(Process& process, int signal) {
         task->pending().with(discard);
 }
 
-// The kinds of siginfo that a program may not send to others: those that only the kernel makes, rt_sigqueueinfo(2).
-bool forges_kernel_origin(const abi::Siginfo& info) { return info.code >= 0 || info.code == abi::kSiTkill; }
-
 Result<> send_checked(Task& task, Process& target, Task* thread, const abi::Siginfo& info, int signal) {
     if (!may_signal(task, target, signal)) return Error::NotPermitted;
     if (signal == 0) return {};
@@ -113,8 +110,7 @@ Result<std::int64_t> sys_rt_sigprocmask(Task& task, SigprocmaskHowArg how, InStr
 
 Result<std::int64_t> sys_rt_sigpending(Task& task, OutStruct<abi::SignalMask> set, Size mask_size) {
     if (mask_size > sizeof(abi::SignalMask)) return Error::InvalidArgument;
-    const auto mask_of = [](PendingSignals& pending) { return pending.mask(); };
-    const abi::SignalMask pending = (task.pending().with(mask_of) | task.process().pending().with(mask_of)) & task.blocked();
+    const abi::SignalMask pending = pending_signals(task) & task.blocked();
     TRY(task.space().copy_out(set.address, as_bytes_of(pending).first(mask_size)));
     return 0;
 }
@@ -152,8 +148,7 @@ Result<std::int64_t> sys_rt_sigtimedwait(Task& task, InStruct<abi::SignalMask> s
         deadline_ns = checked_add(platform::monotonic_ns(), wait_ns).value_or(platform::kNoDeadline);
     }
     abi::Siginfo taken{};
-    const auto take = [&](PendingSignals& pending) { return pending.take(wanted, taken); };
-    const auto ready = [&] { return task.pending().with(take) || task.process().pending().with(take); };
+    const auto ready = [&] { return take_pending_signal(task, wanted, taken); };
     task.set_waited_signals(wanted);
     Result<> result = {};
     while (!ready()) {
@@ -167,8 +162,12 @@ Result<std::int64_t> sys_rt_sigtimedwait(Task& task, InStruct<abi::SignalMask> s
             break;
         }
         // Another signal: EINTR unless it was none for us after all.
+<<<<<<< HEAD
         task.clear_interrupt();
         if (has_deliverable_signal(task) || task.exit_requested()) {
+=======
+        if (must_answer_interrupt(task)) {
+>>>>>>> events
             result = Error::Interrupted;
             break;
         }

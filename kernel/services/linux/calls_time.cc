@@ -8,37 +8,12 @@
 #include "services/linux/resource_usage.h"
 #include "services/linux/syscalls.h"
 #include "services/linux/task.h"
+#include "services/linux/timer_clock.h"
 
 namespace kernel::linux_abi {
 namespace {
 
 constexpr std::uint64_t kSecondNs = 1'000'000'000;
-
-Result<std::uint64_t> read_clock(Task& task, std::int32_t clock) {
-    switch (clock) {
-        case abi::kClockRealtime:
-        case abi::kClockRealtimeCoarse:
-        case abi::kClockTai:
-        case abi::kClockRealtimeAlarm:
-            return platform::realtime_ns();
-        case abi::kClockMonotonic:
-        case abi::kClockMonotonicRaw:
-        case abi::kClockMonotonicCoarse:
-        case abi::kClockBoottime:
-        case abi::kClockBoottimeAlarm:
-            return platform::monotonic_ns();
-        case abi::kClockThreadCputime: {
-            const CpuUsage usage = task.usage();
-            return usage.user_ns + usage.system_ns;
-        }
-        case abi::kClockProcessCputime: {
-            const CpuUsage usage = process_tree::usage_of(task.process());
-            return usage.user_ns + usage.system_ns;
-        }
-        default:
-            return Error::InvalidArgument;
-    }
-}
 
 // The monotonic moment of a wake-up at `target_ns` of the clock.
 Result<std::uint64_t> monotonic_deadline(Task& task, std::int32_t clock, bool absolute, std::uint64_t target_ns) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // exit(2), wait4(2), waitid(2).
 #include "services/linux/process.h"
+#include "services/linux/process_file.h"
 #include "services/linux/process_tree.h"
 #include "services/linux/resource_usage.h"
 #include "services/linux/signals.h"
@@ -63,9 +64,19 @@ Result<std::int64_t> sys_waitid(Task& task, WaitIdTypeArg type, Pid id, OutStruc
     constexpr std::uint32_t kStates = abi::kWexited | abi::kWstopped | abi::kWcontinued;
     constexpr std::uint32_t kKnown = abi::kWnohang | kStates | abi::kWnowait | abi::kWnothread | abi::kWall | abi::kWclone;
     if ((options & ~kKnown) != 0 || (options & kStates) == 0) return Error::InvalidArgument;
-    if (type > abi::kPPgid || (type == abi::kPPid && id <= 0) || (type == abi::kPPgid && id < 0)) return Error::InvalidArgument;
-    const std::optional<WaitedChild> child =
-        TRY(wait_for_child(task, {static_cast<abi::WaitIdType>(type.value), id, options, task.tid()}));
+    if (type > abi::kPPidfd || (type == abi::kPPid && id <= 0) || (type == abi::kPPgid && id < 0)) return Error::InvalidArgument;
+    WaitSelector selector{static_cast<abi::WaitIdType>(type.value), id, options, task.tid()};
+    RefPtr<ProcessFile> awaited;
+    if (type == abi::kPPidfd) {
+        if (id < 0) return Error::InvalidArgument;
+        awaited = TRY(process_file_of(task, id));
+        if (process_tree::was_reaped(awaited->process())) return Error::NoChild;
+        selector.type = abi::kPPid;
+        selector.id = awaited->process().pid();
+        if (awaited->is_non_blocking()) selector.options |= abi::kWnohang;
+    }
+    const std::optional<WaitedChild> child = TRY(wait_for_child(task, selector));
+    if (!child && awaited && (options & abi::kWnohang) == 0) return Error::WouldBlock;
     abi::Siginfo result{};
     if (child) {
         result.signal = abi::kSigchld;

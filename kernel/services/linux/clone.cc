@@ -2,7 +2,9 @@
 // New processes and threads: clone(2), fork(2), vfork(2).
 #include "lib/bytes.h"
 #include "lib/scope_guard.h"
+#include "services/linux/file_arguments.h"
 #include "services/linux/process.h"
+#include "services/linux/process_file.h"
 #include "services/linux/process_tree.h"
 #include "services/linux/syscalls.h"
 #include "services/linux/task.h"
@@ -17,6 +19,7 @@ struct CloneRequest {
     std::uint64_t tls = 0;
     UserPtr<std::int32_t> parent_tid{};
     UserPtr<std::int32_t> child_tid{};
+    UserPtr<std::int32_t> pidfd{};
 };
 
 constexpr std::uint64_t kNamespaceFlags = abi::kCloneNewns | abi::kCloneNewcgroup | abi::kCloneNewuts | abi::kCloneNewipc |
@@ -28,7 +31,8 @@ Result<> check(const CloneRequest& request) {
     if (has(request, abi::kCloneSighand) && !has(request, abi::kCloneVm)) return Error::InvalidArgument;
     if (has(request, abi::kCloneThread) && !has(request, abi::kCloneSighand)) return Error::InvalidArgument;
     if (has(request, abi::kCloneClearSighand) && has(request, abi::kCloneSighand)) return Error::InvalidArgument;
-    if (has(request, kNamespaceFlags | abi::kClonePidfd | abi::kCloneIntoCgroup)) return Error::InvalidArgument;
+    if (has(request, kNamespaceFlags | abi::kCloneIntoCgroup)) return Error::InvalidArgument;
+    if (has(request, abi::kClonePidfd) && has(request, abi::kCloneThread | abi::kCloneDetached)) return Error::InvalidArgument;
     if (request.exit_signal < 0 || request.exit_signal > abi::kSignalCount) return Error::InvalidArgument;
     return {};
 }
@@ -121,6 +125,31 @@ Result<> check_process_limit(Task& parent) {
     return Error::WouldBlock;
 }
 
+// CLONE_PIDFD: the descriptor's number is written before there is a child, so that a bad address costs none.
+class ChildDescriptor : NonCopyable {
+  public:
+    explicit ChildDescriptor(Task& parent) : parent_(parent) {}
+    ~ChildDescriptor() {
+        if (fd_ >= 0) parent_.handles().cancel(fd_);
+    }
+    Result<> prepare(const CloneRequest& request, RefPtr<Process> child) {
+        if (!has(request, abi::kClonePidfd)) return {};
+        file_ = TRY(ProcessFile::create(anonymous_request(parent_, false), std::move(child)));
+        fd_ = TRY(ReservedHandle::reserve(parent_));
+        return parent_.space().write_user(request.pidfd, fd_);
+    }
+    void install() {
+        if (fd_ < 0) return;
+        const object::Rights rights = rights_of(*file_);
+        parent_.handles().install(std::exchange(fd_, -1), std::move(file_), rights, object::HandleFlags::CloseOnExec);
+    }
+
+  private:
+    Task& parent_;
+    RefPtr<ProcessFile> file_;
+    int fd_ = -1;
+};
+
 Result<std::int64_t> do_clone(Task& parent, const CloneRequest& request) {
     TRY(check(request));
     TRY(check_process_limit(parent));
@@ -132,8 +161,11 @@ Result<std::int64_t> do_clone(Task& parent, const CloneRequest& request) {
     inherit(parent, *child, request);
     const bool is_vfork = has(request, abi::kCloneVfork) && !has(request, abi::kCloneThread);
     if (is_vfork) child_process->set_uses_parent_memory(true);
+    ChildDescriptor descriptor(parent);
+    TRY(descriptor.prepare(request, child_process));
     TRY(add_to_tree(parent, *child, request));
     release.dismiss();
+    descriptor.install();
     store_ids(parent, *child, request);
     child->start();
     if (is_vfork) wait_for_vfork(parent, *child_process);
@@ -149,6 +181,9 @@ Result<std::int64_t> sys_clone(Task& task, CloneFlagsArg flags, Address stack, U
     request.exit_signal = static_cast<int>(flags & abi::kCloneSignalMask);
     request.stack_pointer = stack.value.value;
     request.tls = tls.value.value;
+    // clone(2): one place for two things.
+    if (has(request, abi::kClonePidfd) && has(request, abi::kCloneParentSettid)) return Error::InvalidArgument;
+    request.pidfd = parent_tid;
     request.parent_tid = parent_tid;
     request.child_tid = child_tid;
     // Not among this call's flags, clone(2).
@@ -174,6 +209,7 @@ Result<std::int64_t> sys_clone3(Task& task, InStruct<abi::CloneArgs> arguments, 
     request.exit_signal = static_cast<int>(args.exit_signal);
     request.stack_pointer = args.stack + args.stack_bytes;
     request.tls = args.tls;
+    request.pidfd = UserPtr<std::int32_t>{VirtAddr{args.pidfd}};
     request.parent_tid = UserPtr<std::int32_t>{VirtAddr{args.parent_tid}};
     request.child_tid = UserPtr<std::int32_t>{VirtAddr{args.child_tid}};
     return do_clone(task, request);

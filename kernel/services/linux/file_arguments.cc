@@ -128,6 +128,13 @@ Result<std::int64_t> insert_file(Task& task, RefPtr<vfs::File> file, bool close_
     return TRY(task.handles().insert(std::move(file), rights, handle_flags(close_on_exec), lowest));
 }
 
+vfs::OpenRequest anonymous_request(Task& task, bool non_blocking) {
+    const vfs::OpenFlags blocking = non_blocking ? vfs::OpenFlags::NonBlocking : vfs::OpenFlags::None;
+    return {.path = {},
+            .flags = vfs::OpenFlags::Read | vfs::OpenFlags::Write | blocking,
+            .credentials = task.credentials()};
+}
+
 ReservedHandle::~ReservedHandle() {
     if (!installed_) {
         task_.handles().cancel(fd_);

@@ -96,6 +96,9 @@ constexpr object::HandleFlags handle_flags(bool close_on_exec) {
 // Errors: TooManyHandles, InvalidArgument (lowest), NoMemory.
 Result<std::int64_t> insert_file(Task& task, RefPtr<vfs::File> file, bool close_on_exec, std::int32_t lowest = 0);
 
+// For a file without a name that is open for reading and writing.
+vfs::OpenRequest anonymous_request(Task& task, bool non_blocking);
+
 // A descriptor that is reserved until the file for it exists.
 class ReservedHandle : NonCopyable {
 public:

@@ -111,7 +111,7 @@ Result<std::size_t> Pipe::read(mm::IoBuffer& to, bool non_blocking) {
                 wake_writer();
             }
             if (now.used != 0) {
-                wake_reader();  // the wake-up that this reader used up may have been for more bytes than it took
+                readable_.pass_on(sched::WakeHint::Sync);  // the wake-up was perhaps for more bytes than were taken
             }
             return taken;
         }
@@ -246,7 +246,7 @@ Result<std::size_t> Pipe::write(mm::IoBuffer& from, bool non_blocking) {
         }
     }
     if (state_.with([](const State& state) { return state.free_space() >= kAtomicBytes; })) {
-        wake_writer();  // the next of several writers that waited
+        writable_.pass_on(sched::WakeHint::Sync);  // to the next of several writers that waited
     }
     return written;
 }

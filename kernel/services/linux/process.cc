@@ -17,8 +17,9 @@ void CpuUsage::add(const CpuUsage& other) {
     max_resident_bytes = std::max(max_resident_bytes, other.max_resident_bytes);
 }
 
-Process::Process(int pid, RefPtr<mm::AddressSpace> space, RefPtr<SignalActions> actions, const Limits& limits)
-    : pid_(pid), start_ns_(platform::monotonic_ns()), alarm_(std::in_place, *this) {
+Process::Process(int pid, RefPtr<mm::AddressSpace> space, RefPtr<SignalActions> actions, const Limits& limits,
+                 RefPtr<SignalEvent> signal_event)
+    : pid_(pid), start_ns_(platform::monotonic_ns()), signal_event_(std::move(signal_event)), alarm_(std::in_place, *this) {
     Shared& shared = shared_.unguarded();
     shared.space = std::move(space);
     shared.actions = std::move(actions);
@@ -29,7 +30,7 @@ Process::~Process() = default;
 
 Result<RefPtr<Process>> Process::create(int pid, RefPtr<mm::AddressSpace> space, RefPtr<SignalActions> actions,
                                         const Limits& limits) {
-    return make_ref<Process>(pid, std::move(space), std::move(actions), limits);
+    return make_ref<Process>(pid, std::move(space), std::move(actions), limits, TRY(make_ref<SignalEvent>()));
 }
 
 RefPtr<mm::AddressSpace> Process::space() const {

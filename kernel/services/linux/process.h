@@ -23,6 +23,12 @@ enum class ProcessState : std::uint8_t { Running, Stopped, Zombie };
 
 class Process;
 
+// Woken when a signal is queued for a process or one of its tasks. An object of its own, because epoll sets of other
+// processes may watch it for longer than the process lives (signalfd(2)).
+struct SignalEvent final : RefCounted {
+    sched::WaitQueue queue;
+};
+
 // A process's place in its parent's list of children. A base class, so that the list can be declared before Process.
 struct ProcessNode {
     ListNode sibling_node;
@@ -87,6 +93,10 @@ class Process final : public object::Object, public ProcessNode {
     // Signals for the process as a whole.
     SpinGuarded<PendingSignals, Rank::SignalQueue>& pending() { return pending_; }
 
+    SignalEvent& signal_event() { return *signal_event_; }
+    // The process has ended, or was waited for: pidfds are polled here.
+    sched::WaitQueue& end_event() { return end_event_; }
+
     // A child changed its state; parents in wait4 sleep here.
     sched::WaitQueue& child_event() { return child_event_; }
     // A task ended, stopped or continued; execve and stopped tasks sleep here.
@@ -113,7 +123,8 @@ class Process final : public object::Object, public ProcessNode {
 
   private:
     friend class kernel::ObjectMaker;
-    Process(int pid, RefPtr<mm::AddressSpace> space, RefPtr<SignalActions> actions, const Limits& limits);
+    Process(int pid, RefPtr<mm::AddressSpace> space, RefPtr<SignalActions> actions, const Limits& limits,
+            RefPtr<SignalEvent> signal_event);
     ~Process() override;
 
     struct Shared {
@@ -127,6 +138,8 @@ class Process final : public object::Object, public ProcessNode {
     const std::uint64_t start_ns_;
     mutable SpinGuarded<Shared, Rank::ProcessShared> shared_;
     SpinGuarded<PendingSignals, Rank::SignalQueue> pending_;
+    const RefPtr<SignalEvent> signal_event_;
+    sched::WaitQueue end_event_;
     sched::WaitQueue child_event_;
     sched::WaitQueue task_event_;
     sched::WaitQueue vfork_event_;

@@ -82,6 +82,9 @@ struct WaitedChild {
 // Errors: NoChild.
 Result<std::optional<WaitedChild>> take_child_event(Process& parent, const WaitSelector& selector);
 
+// Its number may belong to somebody else by now.
+bool was_reaped(Process& process);
+
 int parent_pid(Process& process);
 int exit_signal_of(Process& process);
 int group_of(Process& process);

@@ -2,6 +2,7 @@
 // How tasks and processes leave the tree, and how parents learn of it: exit(2), wait(2).
 #include <utility>
 
+#include "lib/scope_guard.h"
 #include "services/linux/process_tree_state.h"
 #include "services/linux/signals.h"
 
@@ -184,7 +185,10 @@ void leave(Task& task) {
     process->set_last_uid(task.credentials()->values().user_real);
     ProcessList removed_children;
     const Departure departure = tree.with([&](Tree& t) { return depart(t, task, removed_children); });
-    while (Process* removed = removed_children.pop_front()) RefPtr<Process>::adopt(*removed).reset();
+    while (Process* removed = removed_children.pop_front()) {
+        const RefPtr<Process> reaped = RefPtr<Process>::adopt(*removed);
+        reaped->end_event().wake_all();
+    }
     // The tree's reference.
     RefPtr<Task>::adopt(task).reset();
     process->task_event().wake_all();
@@ -193,6 +197,7 @@ void leave(Task& task) {
         return;
     }
 
+    process->end_event().wake_all();
     for (RefPtr<Process> child = next_process(kFirstPid); child; child = next_process(child->pid() + 1)) {
         if (!child->take_parent_died()) continue;
         const int death_signal = child->parent_death_signal().load();
@@ -208,8 +213,15 @@ void leave(Task& task) {
     }
 }
 
+bool was_reaped(Process& process) {
+    return tree.with([&](Tree& t) { return t.processes.get(key(process.pid())) != &process; });
+}
+
 Result<std::optional<WaitedChild>> take_child_event(Process& parent, const WaitSelector& selector) {
     RefPtr<Process> removed;
+    const ScopeGuard tell([&] {
+        if (removed) removed->end_event().wake_all();
+    });
     return tree.with([&](Tree& t) -> Result<std::optional<WaitedChild>> {
         bool candidates = false;
         for (Process& child : parent.links().children) {

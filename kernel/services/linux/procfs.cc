@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "services/linux/process_tree.h"
+#include "services/linux/inspection.h"
 #include "services/linux/procfs_entries.h"
 
 namespace kernel::linux_abi {
@@ -72,18 +73,7 @@ Result<> check_inspection(const Subject& subject) {
     if (!target.task) {
         return Error::NotFound;
     }
-    const RefPtr<security::Credentials> own = caller.credentials();
-    const RefPtr<security::Credentials> other = target.task->credentials();
-    const security::CredentialValues& a = own->values();
-    const security::CredentialValues& b = other->values();
-    const bool same_user = a.user_filesystem == b.user_real && a.user_filesystem == b.user_effective &&
-                           a.user_filesystem == b.user_saved && a.group_filesystem == b.group_real &&
-                           a.group_filesystem == b.group_effective && a.group_filesystem == b.group_saved;
-    const bool no_more_capable = (b.permitted.bits & ~a.permitted.bits) == 0;
-    if ((same_user && no_more_capable && target.process->dumpable()) || own->capable(security::Capability::SysPtrace)) {
-        return {};
-    }
-    return Error::AccessDenied;
+    return may_inspect(caller, *target.task, InspectAs::FileUser) ? Result<>() : Result<>(Error::AccessDenied);
 }
 
 Result<int> parse_number(std::string_view name) {

@@ -48,6 +48,10 @@ Result<> descriptor_target(const Subject& subject, Text& text) {
     if (file->path()) {
         return add_path(text, file->path());
     }
+    if (const std::string_view label = file->label(); !label.empty()) {
+        text.print("{}", label);
+        return {};
+    }
     const vfs::Status status = TRY(file->status());
     text.print("{}:[{}]", kind_of(status.type), status.inode);
     return {};

@@ -35,6 +35,12 @@ bool is_dropped(Process& process, const Task& receiver, int signal) {
     return actions->is_ignored(signal) && !receiver.waits_for(signal);
 }
 
+// A queued signal concerns its receiver, and whoever reads it from a signalfd.
+void note_signal(Process& process, Task& receiver, int signal) {
+    if ((receiver.blocked() & abi::signal_bit(signal)) == 0 || receiver.waits_for(signal)) receiver.kick();
+    process.signal_event().queue.wake_all();
+}
+
 // The task that shall take a signal of its process: one that does not block it and stays, the leader first.
 RefPtr<Task> choose_receiver(Process& process, int signal) {
     RefPtr<Task> first;
@@ -47,18 +53,7 @@ RefPtr<Task> choose_receiver(Process& process, int signal) {
     return first;
 }
 
-abi::SignalMask deliverable(Task& task) {
-    const abi::SignalMask own = task.pending().with([](PendingSignals& pending) { return pending.mask(); });
-    const abi::SignalMask shared =
-        task.process().pending().with([](PendingSignals& pending) { return pending.mask(); });
-    return (own | shared) & ~task.blocked();
-}
-
-bool take_signal(Task& task, abi::Siginfo& info) {
-    const abi::SignalMask wanted = ~task.blocked();
-    const auto take = [&](PendingSignals& pending) { return pending.take(wanted, info); };
-    return task.pending().with(take) || task.process().pending().with(take);
-}
+abi::SignalMask deliverable(Task& task) { return pending_signals(task) & ~task.blocked(); }
 
 // Sleeps until SIGKILL or SIGCONT.
 void wait_while_stopped(Task& task) {
@@ -169,7 +164,7 @@ Result<> send_to_process(Process& process, const abi::Siginfo& info) {
     if (!receiver || is_dropped(process, *receiver, info.signal)) return {};
     const std::uint64_t limit = process.limit(abi::kRlimitSigpending).current;
     TRY(process.pending().with([&](PendingSignals& pending) { return pending.add(info, limit); }));
-    receiver->kick();
+    note_signal(process, *receiver, info.signal);
     return {};
 }
 
@@ -180,7 +175,7 @@ Result<> send_to_task(Task& task, const abi::Siginfo& info) {
     if (is_dropped(process, task, info.signal)) return {};
     const std::uint64_t limit = process.limit(abi::kRlimitSigpending).current;
     TRY(task.pending().with([&](PendingSignals& pending) { return pending.add(info, limit); }));
-    if ((task.blocked() & abi::signal_bit(info.signal)) == 0 || task.waits_for(info.signal)) task.kick();
+    note_signal(process, task, info.signal);
     return {};
 }
 
@@ -199,6 +194,8 @@ Result<> send_to_group(int group, const abi::Siginfo& info, const Task* sender) 
     if (!sent) return Error::NotPermitted;
     return {};
 }
+
+bool forges_kernel_origin(const abi::Siginfo& info) { return info.code >= 0 || info.code == abi::kSiTkill; }
 
 bool may_signal(const Task& sender, Process& target, int signal) {
     if (&sender.process() == &target) return true;
@@ -239,7 +236,22 @@ void pass_on_shared_signals(Task& task, abi::SignalMask signals) {
     }
 }
 
+abi::SignalMask pending_signals(Task& task) {
+    const auto mask_of = [](PendingSignals& pending) { return pending.mask(); };
+    return task.pending().with(mask_of) | task.process().pending().with(mask_of);
+}
+
+bool take_pending_signal(Task& task, abi::SignalMask wanted, abi::Siginfo& info) {
+    const auto take = [&](PendingSignals& pending) { return pending.take(wanted, info); };
+    return task.pending().with(take) || task.process().pending().with(take);
+}
+
 bool has_deliverable_signal(Task& task) { return deliverable(task) != 0; }
+
+bool must_answer_interrupt(Task& task) {
+    task.thread().clear_interrupt();
+    return has_deliverable_signal(task) || task.exit_requested() || process_tree::is_stopped(task.process());
+}
 
 Delivered deliver_signals(Task& task, const RestartState* restart) {
     Delivered result = Delivered::Nothing;
@@ -250,7 +262,7 @@ Delivered deliver_signals(Task& task, const RestartState* restart) {
             continue;
         }
         abi::Siginfo info;
-        if (!take_signal(task, info)) return result;
+        if (!take_pending_signal(task, ~task.blocked(), info)) return result;
         switch (act_on(task, info, restart)) {
             case Outcome::Continue:
                 break;

@@ -21,6 +21,8 @@ Result<> send_to_task(Task& task, const abi::Siginfo& info);
 // To each process of a group that `sender` may signal. Errors: NoSuchProcess (no such group), NotPermitted (none allowed).
 // A null sender is the kernel, which may always.
 Result<> send_to_group(int group, const abi::Siginfo& info, const Task* sender);
+// The kinds of siginfo that a program may not send to others: those that only the kernel makes, rt_sigqueueinfo(2).
+bool forges_kernel_origin(const abi::Siginfo& info);
 // kill(2)'s permission rule.
 bool may_signal(const Task& sender, Process& target, int signal);
 
@@ -32,6 +34,15 @@ void pass_on_shared_signals(Task& task, abi::SignalMask signals);
 
 // True if the task has something to do before it goes back to user mode.
 bool has_deliverable_signal(Task& task);
+
+// What is queued for the task or its process, blocked or not.
+abi::SignalMask pending_signals(Task& task);
+// Takes one of them that is in `wanted`, the task's own first, without acting on it.
+bool take_pending_signal(Task& task, abi::SignalMask wanted, abi::Siginfo& info);
+
+// After a wait that was interrupted: whether there is a reason to leave the kernel, a signal, a stop or the end. If not, the
+// interrupt is forgotten, and the wait may go on: signals can be taken by another thread, or be ignored.
+bool must_answer_interrupt(Task& task);
 
 // What a system call that ended with a restart error needs from signal delivery.
 struct RestartState {

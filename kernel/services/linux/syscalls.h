@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #pragma once
+#include "abi/linux/events.h"
 #include "abi/linux/fs.h"
 #include "abi/linux/process.h"
 #include "abi/linux/signal.h"

@@ -36,6 +36,22 @@ File::~File() {
     }
 }
 
+void File::add_observer(FileObserver& observer) {
+    observers_.with([&](ObserverList& list) { list.push_back(observer); });
+}
+
+void File::remove_observer(FileObserver& observer) {
+    observers_.with([&](ObserverList& list) { list.remove(observer); });
+}
+
+void File::last_reference_dropped() {
+    const auto first = [](ObserverList& list) { return RefPtr<FileObserver>(list.front()); };
+    while (const RefPtr<FileObserver> observer = observers_.with(first)) {
+        observer->file_released();
+    }
+    Object::last_reference_dropped();
+}
+
 void File::change_flags(OpenFlags value, OpenFlags mask) {
     mask = mask & kChangeableFlags;
     OpenFlags current = flags_.load(std::memory_order_relaxed);

@@ -4,9 +4,11 @@
 #include <atomic>
 #include <cstdint>
 #include <span>
+#include <string_view>
 
 #include "core/object/object.h"
 #include "lib/guarded.h"
+#include "lib/list.h"
 #include "lib/ref.h"
 #include "lib/result.h"
 #include "services/security/credentials.h"
@@ -41,6 +43,18 @@ struct Ioctl {
 };
 
 enum class WriteOrder : std::uint8_t { AtOffset, Append };
+
+// Watches a file without keeping it open, and is told when the last reference to it has gone, before anything of the
+// file has: until file_released() returns, the file can still be asked (poll), but no reference can be taken to it.
+class FileObserver : public RefCounted {
+public:
+    // Calls File::remove_observer, or waits until somebody else has. May block.
+    virtual void file_released() = 0;
+
+private:
+    friend class File;
+    ListNode observer_node_;
+};
 
 // An open file description, open(2): status flags, position, and the thing itself. Handles of several processes may
 // share one.
@@ -95,6 +109,14 @@ public:
     // InvalidArgument, NotPermitted (above the limit for the unprivileged), Busy (more is in it), NoMemory.
     virtual Result<std::uint64_t> pipe_capacity() { return Error::BadHandle; }
     virtual Result<std::uint64_t> set_pipe_capacity(std::uint64_t, bool /*privileged*/) { return Error::BadHandle; }
+    // What /proc/PID/fd shows for a file without a path, if not its type and inode number: "anon_inode:[eventfd]".
+    virtual std::string_view label() const { return {}; }
+    // Tells classes of files apart, see file_cast.
+    virtual const void* class_tag() const { return nullptr; }
+    // The observer is referenced by somebody else until it is removed.
+    void add_observer(FileObserver& observer);
+    // The last thing that may be done with a file that has been released.
+    void remove_observer(FileObserver& observer);
     // A handle on this file is closed in some process (not the last one, necessarily), close(2). Its result is close's.
     virtual Result<> flush() { return {}; }
 
@@ -102,6 +124,7 @@ protected:
     // Counts as a writer of the inode when opened for writing (begin_writing has been called by open()).
     explicit File(OpenRequest&& request);
     ~File() override;
+    void last_reference_dropped() override;
 
     // True: no position; read() and write() pass offset 0.
     virtual bool is_stream() const = 0;
@@ -118,6 +141,7 @@ protected:
 
 private:
     friend Result<RefPtr<File>> open_inode(Inode& inode, OpenRequest&& request);
+    using ObserverList = IntrusiveList<FileObserver, &FileObserver::observer_node_>;
 
     Path path_;
     RefPtr<Inode> inode_;
@@ -126,7 +150,14 @@ private:
     std::atomic<std::uint64_t> position_ = 0;
     Turn position_turn_;
     bool counted_writer_ = false;
+    SpinGuarded<ObserverList, Rank::FileObservers> observers_;
 };
+
+// The file as a T, which names its class by `static constexpr char kClassTag` and class_tag(); null if it is none.
+template <class T>
+T* file_cast(File& file) {
+    return file.class_tag() == &T::kClassTag ? static_cast<T*>(&file) : nullptr;
+}
 
 // Opens what the path leads to after all checks: with PathOnly a file that can do nothing, else Inode::open.
 Result<RefPtr<File>> open_inode(Inode& inode, OpenRequest&& request);

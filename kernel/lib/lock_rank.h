@@ -20,6 +20,7 @@
     X(InodeStatus)         \
     X(Graveyard)           \
     X(File)                \
+    X(FileLocks)           \
     X(Pipe)                \
     X(Channel)             \
     X(Process)             \

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // dup(2), fcntl(2), and what concerns an open file as a whole: fsync(2), ftruncate(2), posix_fadvise(2).
+#include "services/linux/calls_locks.h"
 #include "services/linux/file_arguments.h"
 #include "services/linux/signals.h"
 #include "services/linux/syscalls.h"
@@ -82,6 +83,9 @@ Result<std::int64_t> sys_fcntl(Task& task, Fd fd, FcntlArg command, Hex argument
     const RefPtr<vfs::File> file = TRY(any_file_of(task, fd));
     if (file->is_path_only() && !acts_on_descriptor(command)) {
         return Error::BadHandle;
+    }
+    if (is_lock_command(command)) {
+        return control_lock(task, fd, *file, command, VirtAddr{argument});
     }
     switch (command) {
         case abi::kFDupfd:

@@ -6,6 +6,7 @@
 #include "core/mm/io_buffer.h"
 #include "core/mm/memory_object.h"
 #include "services/vfs/access_time.h"
+#include "services/vfs/file_locks.h"
 
 namespace kernel::vfs {
 namespace {
@@ -31,8 +32,17 @@ File::File(OpenRequest&& request)
       flags_(request.flags & ~(OpenFlags::Create | OpenFlags::Exclusive | OpenFlags::Truncate)) {}
 
 File::~File() {
+    if (FileLocks* const locks = inode_ ? inode_->existing_locks() : nullptr; locks != nullptr) {
+        locks->release_file(*this);
+    }
     if (counted_writer_) {
         inode_->end_writing();
+    }
+}
+
+void File::handle_closed(const object::HandleTable& table) {
+    if (FileLocks* const locks = inode_ ? inode_->existing_locks() : nullptr; locks != nullptr) {
+        locks->release_owner(LockOwner::process(table));
     }
 }
 

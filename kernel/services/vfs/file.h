@@ -47,6 +47,8 @@ enum class WriteOrder : std::uint8_t { AtOffset, Append };
 class File : public object::Object {
 public:
     object::ObjectType type() const override { return object::ObjectType::File; }
+    // POSIX record locks go with any handle that their process closes, fcntl(2).
+    void handle_closed(const object::HandleTable& table) override;
 
     // Empty for files without a name.
     const Path& path() const { return path_; }

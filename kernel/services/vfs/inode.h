@@ -28,6 +28,7 @@ namespace kernel::vfs {
 
 class Dentry;
 class File;
+class FileLocks;
 class FileSystem;
 struct OpenRequest;
 struct Path;
@@ -147,6 +148,11 @@ public:
     RefPtr<RefCounted> attach(RefPtr<RefCounted> object);
     void detach();
 
+    // The advisory locks on the contents; made when first asked for. Errors: NoMemory.
+    Result<FileLocks*> locks();
+    // Null when there never were any.
+    FileLocks* existing_locks() const { return locks_.load(std::memory_order_acquire); }
+
     // write(2) or truncate(2) happened: modification and change time.
     virtual void note_write();
     // Writers of the contents take turns, so that appending is atomic.
@@ -174,6 +180,7 @@ private:
     std::atomic<std::int32_t> writers_ = 0;  // below 0: that many deniers
     DirectoryLock directory_lock_;
     Turn write_turn_;
+    std::atomic<FileLocks*> locks_ = nullptr;  // owned
     SpinGuarded<RefPtr<RefCounted>, Rank::InodeStatus> attachment_;
     ListNode graveyard_node_;
 };

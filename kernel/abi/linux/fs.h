@@ -94,6 +94,23 @@ struct Dirent64Header {
 } __attribute__((packed));
 static_assert(sizeof(Dirent64Header) == 19);
 
+struct DirentHeader {
+    std::uint64_t inode;
+    std::int64_t next_position;
+    std::uint16_t record_bytes;
+    // the name follows, terminated by zero; the type is the record's last byte
+} __attribute__((packed));
+static_assert(sizeof(DirentHeader) == 18);
+
+// openat2(2).
+struct OpenHow {
+    std::uint64_t flags, mode, resolve;
+};
+enum ResolveFlags : std::uint64_t {
+    kResolveNoXdev = 1, kResolveNoMagiclinks = 2, kResolveNoSymlinks = 4, kResolveBeneath = 8, kResolveInRoot = 0x10,
+    kResolveCached = 0x20,
+};
+
 struct Statfs {
     std::int64_t type, block_size;
     std::uint64_t blocks, blocks_free, blocks_available, files, files_free;

@@ -5,6 +5,7 @@
 #include "services/linux/signals.h"
 #include "services/linux/syscalls.h"
 #include "services/vfs/operations.h"
+#include "services/vfs/seals.h"
 
 namespace kernel::linux_abi {
 namespace {
@@ -49,6 +50,17 @@ Result<std::int64_t> control_pipe(Task& task, vfs::File& file, std::uint32_t com
     }
     const bool privileged = task.credentials()->capable(security::Capability::SysResource);
     return static_cast<std::int64_t>(TRY(file.set_pipe_capacity(argument & UINT32_MAX, privileged)));
+}
+
+Result<std::int64_t> change_seals(vfs::File& file, std::uint64_t seals) {
+    if (file.inode() == nullptr || file.inode()->seals() == nullptr) {
+        return Error::InvalidArgument;
+    }
+    if (!file.is_writable()) {
+        return Error::NotPermitted;
+    }
+    TRY(vfs::add_seals(*file.inode(), static_cast<std::uint32_t>(seals)));
+    return 0;
 }
 
 // What O_PATH descriptors allow too, open(2).
@@ -104,6 +116,11 @@ Result<std::int64_t> sys_fcntl(Task& task, Fd fd, FcntlArg command, Hex argument
         case abi::kFGetpipeSz:
         case abi::kFSetpipeSz:
             return control_pipe(task, *file, command, argument);
+        case abi::kFAddSeals:
+            return change_seals(*file, argument & UINT32_MAX);
+        case abi::kFGetSeals:
+            return file->inode() == nullptr ? Result<std::int64_t>(Error::InvalidArgument)
+                                            : Result<std::int64_t>(TRY(vfs::seals_of(*file->inode())));
         case abi::kFGetown:
             return 0;
         default:

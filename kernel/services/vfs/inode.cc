@@ -61,6 +61,10 @@ Result<RefPtr<Inode>> Inode::create(std::string_view, const NewInode&) {
     return is_directory() ? Error::NotPermitted : Error::NotDirectory;
 }
 
+Result<RefPtr<Inode>> Inode::create_unnamed(const NewInode&) {
+    return Error::NotSupported;
+}
+
 Result<> Inode::link(std::string_view, Inode&) {
     return Error::NotPermitted;
 }

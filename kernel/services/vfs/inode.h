@@ -128,6 +128,11 @@ public:
     // Names with a zero behind each; those of trusted.* only if asked for.
     virtual Result<std::size_t> list_attributes(std::span<std::byte> names, bool with_trusted);
 
+    // The seals of fcntl(2) F_ADD_SEALS as bits; null: this kind of file cannot be sealed. Changed by seals.h alone.
+    virtual std::atomic<std::uint32_t>* seals() { return nullptr; }
+    // A file of this directory's file system that no directory has, O_TMPFILE.
+    virtual Result<RefPtr<Inode>> create_unnamed(const NewInode& request);
+
     // Called without locks before something about the inode changes: an overlay copies up here. Errors: ReadOnly,
     // NoSpace, Io.
     virtual Result<> prepare_change();
@@ -164,6 +169,9 @@ public:
     // Set under the directory's lock when rmdir succeeded: nothing can be created in it any more.
     bool is_dead() const { return dead_.load(std::memory_order_acquire); }
     void mark_dead() { dead_.store(true, std::memory_order_release); }
+    // A file without names may be given one, open(2) O_TMPFILE.
+    bool is_linkable() const { return linkable_.load(std::memory_order_acquire); }
+    void mark_linkable() { linkable_.store(true, std::memory_order_release); }
 
 protected:
     Inode(FileSystem& filesystem, FileType type);
@@ -177,6 +185,7 @@ private:
     RefPtr<FileSystem> filesystem_;
     FileType type_;
     std::atomic<bool> dead_ = false;
+    std::atomic<bool> linkable_ = false;
     std::atomic<std::int32_t> writers_ = 0;  // below 0: that many deniers
     DirectoryLock directory_lock_;
     Turn write_turn_;

@@ -26,6 +26,7 @@
     X(SocketGarbage)       \
     X(SocketNames)         \
     X(Socket)              \
+    X(FileLocks)           \
     X(Pipe)                \
     X(EventFile)           \
     X(Channel)             \

@@ -26,8 +26,20 @@ enum FileModes : std::uint32_t {
 
 enum FcntlCommands : std::uint32_t {
     kFDupfd = 0, kFGetfd = 1, kFSetfd = 2, kFGetfl = 3, kFSetfl = 4, kFGetlk = 5, kFSetlk = 6, kFSetlkw = 7, kFSetown = 8,
-    kFGetown = 9, kFDupfdCloexec = 1030, kFSetpipeSz = 1031, kFGetpipeSz = 1032,
+    kFGetown = 9, kFOfdGetlk = 36, kFOfdSetlk = 37, kFOfdSetlkw = 38, kFDupfdCloexec = 1030, kFSetpipeSz = 1031, kFGetpipeSz = 1032,
+    kFAddSeals = 1033, kFGetSeals = 1034,
 };
+enum LockTypes : std::int16_t { kFRdlck = 0, kFWrlck = 1, kFUnlck = 2 };
+enum FlockOperations : std::uint32_t { kLockSh = 1, kLockEx = 2, kLockNb = 4, kLockUn = 8 };
+
+// fcntl(2) F_SETLK and its like.
+struct Flock {
+    std::int16_t type, whence;
+    std::int32_t padding;
+    std::int64_t start, length;
+    std::int32_t pid, padding2;
+};
+static_assert(sizeof(Flock) == 32);
 inline constexpr std::uint32_t kFdCloexec = 1;
 
 enum SeekWhence : std::uint32_t { kSeekSet = 0, kSeekCur = 1, kSeekEnd = 2, kSeekData = 3, kSeekHole = 4 };
@@ -81,6 +93,23 @@ struct Dirent64Header {
     // the name follows, terminated by zero, the record padded to 8 bytes
 } __attribute__((packed));
 static_assert(sizeof(Dirent64Header) == 19);
+
+struct DirentHeader {
+    std::uint64_t inode;
+    std::int64_t next_position;
+    std::uint16_t record_bytes;
+    // the name follows, terminated by zero; the type is the record's last byte
+} __attribute__((packed));
+static_assert(sizeof(DirentHeader) == 18);
+
+// openat2(2).
+struct OpenHow {
+    std::uint64_t flags, mode, resolve;
+};
+enum ResolveFlags : std::uint64_t {
+    kResolveNoXdev = 1, kResolveNoMagiclinks = 2, kResolveNoSymlinks = 4, kResolveBeneath = 8, kResolveInRoot = 0x10,
+    kResolveCached = 0x20,
+};
 
 struct Statfs {
     std::int64_t type, block_size;

@@ -122,7 +122,7 @@ void AddressSpace::attach_regions() {
     const LockGuard guard(lock_);
     for (Region* region = regions_->at_or_after({}); region != nullptr; region = regions_->next(*region)) {
         if (region->object) {
-            region->object->attach(region->mapping, *this, region->start, region->object_range());
+            region->attach_to(*this);
         }
     }
 }

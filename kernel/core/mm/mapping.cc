@@ -164,7 +164,7 @@ Result<VirtAddr> AddressSpace::map_locked(const MapRequest& request, std::uint64
     region.backing_name = request.backing_name;
     regions_->insert(region);
     if (region.object) {
-        region.object->attach(region.mapping, *this, region.start, region.object_range());
+        region.attach_to(*this);
     }
     account_locked(region, bytes, true);
     merge_around_locked(range, displaced);

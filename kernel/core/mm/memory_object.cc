@@ -71,6 +71,44 @@ std::uint64_t MemoryObject::resident_pages(PageRange range) const {
     });
 }
 
+std::optional<std::uint64_t> MemoryObject::next_data(std::uint64_t offset) const {
+    const std::uint64_t end = size_bytes();
+    if (offset >= end) {
+        return std::nullopt;
+    }
+    if (!starts_as_zero()) {
+        return offset;
+    }
+    const auto page = pages_->pages.with([&](const ObjectPages::Pages& pages) {
+        const auto entry = pages.frames.next(offset >> kPageShift);
+        return entry ? std::optional(entry->index) : std::nullopt;
+    });
+    if (!page || *page >= pages_for_bytes(end)) {
+        return std::nullopt;
+    }
+    return std::max(offset, *page << kPageShift);
+}
+
+std::optional<std::uint64_t> MemoryObject::next_hole(std::uint64_t offset) const {
+    const std::uint64_t end = size_bytes();
+    if (offset >= end) {
+        return std::nullopt;
+    }
+    if (!starts_as_zero()) {
+        return end;
+    }
+    const std::uint64_t first = offset >> kPageShift;
+    const std::uint64_t page = pages_->pages.with([&](const ObjectPages::Pages& pages) {
+        std::uint64_t expected = first;
+        for (auto entry = pages.frames.next(first); entry && entry->index == expected;
+             entry = pages.frames.next(expected)) {
+            ++expected;
+        }
+        return expected;
+    });
+    return std::min(end, std::max(offset, page << kPageShift));
+}
+
 FrameRef MemoryObject::find_page(std::uint64_t page, PageUse use) {
     return pages_->pages.with([&](ObjectPages::Pages& pages) -> FrameRef {
         Frame* const frame = pages.frames.get(page);

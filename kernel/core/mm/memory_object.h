@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "core/mm/frame.h"
@@ -56,7 +57,8 @@ struct ObjectMapping {
     AddressSpace* space = nullptr;
     VirtAddr address{};
     PageRange range{};
-    std::uint64_t serial = 0;  // ascending in the list
+    std::uint64_t serial = 0;     // ascending in the list
+    bool writable_share = false;  // a shared mapping that is, or may become, writable; set before it is attached
 };
 
 enum class PageUse : std::uint8_t {
@@ -76,6 +78,11 @@ public:
     // Pages in memory. Never blocks.
     std::uint64_t resident_pages() const;
     std::uint64_t resident_pages(PageRange range) const;
+
+    // lseek(2): the first byte at or after `offset` that is, or is not, in a hole; the end counts as a hole. Null: none
+    // before the end. Objects whose pages have another home are taken to be without holes. Never block.
+    std::optional<std::uint64_t> next_data(std::uint64_t offset) const;
+    std::optional<std::uint64_t> next_hole(std::uint64_t offset) const;
 
     // Bytes from `offset` to the end of the object or of the buffer; 0 at the end. An error after some bytes is not
     // reported until the next call. Errors: those of the pager, BadAddress, NoMemory.
@@ -100,6 +107,8 @@ public:
 
     // The page if it is in memory and usable at once, for Write with the dirty mark set. Never blocks.
     FrameRef find_page(std::uint64_t page, PageUse use);
+    // Whether pages that are not in memory are zero, and nothing else.
+    virtual bool starts_as_zero() const { return false; }
     // For fault handlers: the pages from `first` on, null where they are not usable at once. Takes no references: the
     // caller holds the lock of an address space that maps them, which whoever drops a page needs first. Never blocks.
     void peek_pages(std::uint64_t first, std::span<Frame*> frames);
@@ -114,6 +123,8 @@ public:
     void detach(ObjectMapping& mapping);
     void change(ObjectMapping& mapping, VirtAddr address, PageRange range);
     bool is_mapped(PageRange range) const;
+    // Whether somebody maps it shared and writable, or could make such a mapping writable (memfd_create(2), seals).
+    bool has_writable_share() const;
 
     // What revoke takes out of the address spaces that map pages.
     enum class Revoke : std::uint8_t { Write, All, AllAndPrivateCopies };
@@ -166,6 +177,7 @@ class AnonymousObject final : public MemoryObject {
 public:
     // Without a budget only the machine's memory is the limit. Errors: NoMemory.
     static Result<RefPtr<AnonymousObject>> create(std::uint64_t size_bytes, RefPtr<PageBudget> budget = {});
+    bool starts_as_zero() const override { return true; }
 
 private:
     friend class kernel::ObjectMaker;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // The reverse map of memory objects.
+#include <algorithm>
+
 #include "core/mm/address_space.h"
 #include "core/mm/memory_object.h"
 #include "core/mm/object_pages.h"
@@ -35,6 +37,12 @@ bool MemoryObject::is_mapped(PageRange range) const {
             }
         }
         return false;
+    });
+}
+
+bool MemoryObject::has_writable_share() const {
+    return pages_->mappings.with([](ObjectPages::Mappings& mappings) {
+        return std::ranges::any_of(mappings.list, [](const ObjectMapping& mapping) { return mapping.writable_share; });
     });
 }
 

@@ -21,7 +21,7 @@ Region& RegionMap::split(Region& region, VirtAddr at, Region& spare) {
     tree_.insert(spare);
     if (spare.object) {
         // The new one is attached first: whoever walks the list meets every page at least once.
-        spare.object->attach(spare.mapping, *region.mapping.space, spare.start, spare.object_range());
+        spare.attach_to(*region.mapping.space);
         region.object->change(region.mapping, region.start, region.object_range());
     }
     return spare;

@@ -55,6 +55,11 @@ struct Region {
     PageRange object_range() const { return {object_offset >> kPageShift, pages()}; }
     bool is_private() const { return !shared; }
     bool is_writable() const { return allows(access, Access::Write); }
+    // Lets the object know of this mapping of it.
+    void attach_to(AddressSpace& space) {
+        mapping.writable_share = shared && allows(max_access, Access::Write);
+        object->attach(mapping, space, start, object_range());
+    }
 };
 
 // What an operation takes out of an address space, dropped when the lock is gone, because the last reference to an

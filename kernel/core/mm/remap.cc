@@ -88,7 +88,7 @@ Result<VirtAddr> AddressSpace::move_locked(Range from, std::uint64_t new_bytes, 
     region.backing_name = old_region.backing_name;
     regions_->insert(region);
     if (region.object) {
-        region.object->attach(region.mapping, *this, region.start, region.object_range());
+        region.attach_to(*this);
     }
     account_locked(region, new_bytes, true);
     if (!options.keep_old) {

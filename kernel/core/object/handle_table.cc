@@ -57,6 +57,10 @@ void HandleTable::Table::release(std::size_t index) {
     free_hint = std::min(free_hint, index);
 }
 
+HandleTable::~HandleTable() {
+    close_all();
+}
+
 Result<RefPtr<HandleTable>> HandleTable::create(unsigned limit) {
     return make_ref<HandleTable>(limit);
 }
@@ -115,7 +119,7 @@ Result<Slot> HandleTable::get_slot(int handle) const {
 
 Result<RefPtr<Object>> HandleTable::replace(int at, RefPtr<Object> object, Rights rights, HandleFlags flags) {
     KASSERT(object);
-    return table_.with([&](Table& table) -> Result<RefPtr<Object>> {
+    RefPtr<Object> displaced = TRY(table_.with([&](Table& table) -> Result<RefPtr<Object>> {
         if (at < 0 || static_cast<unsigned>(at) >= table.limit) {
             return Error::BadHandle;
         }
@@ -132,11 +136,15 @@ Result<RefPtr<Object>> HandleTable::replace(int at, RefPtr<Object> object, Right
         entry.rights = rights;
         entry.flags = flags;
         return std::exchange(entry.object, std::move(object));
-    });
+    }));
+    if (displaced) {
+        displaced->handle_closed(*this);
+    }
+    return displaced;
 }
 
 Result<RefPtr<Object>> HandleTable::remove(int handle) {
-    return table_.with([&](Table& table) -> Result<RefPtr<Object>> {
+    RefPtr<Object> removed = TRY(table_.with([&](Table& table) -> Result<RefPtr<Object>> {
         Entry* entry = table.find(handle);
         if (entry == nullptr) {
             return Error::BadHandle;
@@ -145,7 +153,9 @@ Result<RefPtr<Object>> HandleTable::remove(int handle) {
         table.release(static_cast<std::size_t>(handle));
         ++table.generation;
         return object;
-    });
+    }));
+    removed->handle_closed(*this);
+    return removed;
 }
 
 Result<HandleFlags> HandleTable::flags(int handle) const {
@@ -192,7 +202,7 @@ namespace {
 // Takes away the handles for which condition(entry) holds, one lock hold each, because dropping an object may do
 // anything.
 template <class Guard, class Condition>
-void drop_all(Guard& guard, Condition&& condition) {
+void drop_all(const HandleTable& owner, Guard& guard, Condition&& condition) {
     std::size_t index = 0;
     bool more = true;
     while (more) {
@@ -209,17 +219,20 @@ void drop_all(Guard& guard, Condition&& condition) {
             }
             return false;
         });
+        if (dropped) {
+            dropped->handle_closed(owner);
+        }
     }
 }
 
 }  // namespace
 
 void HandleTable::close_on_exec() {
-    drop_all(table_, [](const Entry& entry) { return has(entry.flags, HandleFlags::CloseOnExec); });
+    drop_all(*this, table_, [](const Entry& entry) { return has(entry.flags, HandleFlags::CloseOnExec); });
 }
 
 void HandleTable::close_all() {
-    drop_all(table_, [](const Entry&) { return true; });
+    drop_all(*this, table_, [](const Entry&) { return true; });
 }
 
 unsigned HandleTable::limit() const {

@@ -111,6 +111,7 @@ private:
     using Guard = SpinGuarded<Table, Rank::HandleTable>;
 
     explicit HandleTable(unsigned limit) { table_.unguarded().limit = limit; }
+    ~HandleTable() override;
 
     Guard table_;
 };

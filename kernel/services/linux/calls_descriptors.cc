@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // dup(2), fcntl(2), and what concerns an open file as a whole: fsync(2), ftruncate(2), posix_fadvise(2).
+#include "services/linux/calls_locks.h"
 #include "services/linux/file_arguments.h"
 #include "services/linux/signals.h"
 #include "services/linux/syscalls.h"
 #include "services/vfs/operations.h"
+#include "services/vfs/seals.h"
 
 namespace kernel::linux_abi {
 namespace {
@@ -50,6 +52,17 @@ Result<std::int64_t> control_pipe(Task& task, vfs::File& file, std::uint32_t com
     return static_cast<std::int64_t>(TRY(file.set_pipe_capacity(argument & UINT32_MAX, privileged)));
 }
 
+Result<std::int64_t> change_seals(vfs::File& file, std::uint64_t seals) {
+    if (file.inode() == nullptr || file.inode()->seals() == nullptr) {
+        return Error::InvalidArgument;
+    }
+    if (!file.is_writable()) {
+        return Error::NotPermitted;
+    }
+    TRY(vfs::add_seals(*file.inode(), static_cast<std::uint32_t>(seals)));
+    return 0;
+}
+
 // What O_PATH descriptors allow too, open(2).
 bool acts_on_descriptor(std::uint32_t command) {
     return command == abi::kFDupfd || command == abi::kFDupfdCloexec || command == abi::kFGetfd ||
@@ -83,6 +96,9 @@ Result<std::int64_t> sys_fcntl(Task& task, Fd fd, FcntlArg command, Hex argument
     if (file->is_path_only() && !acts_on_descriptor(command)) {
         return Error::BadHandle;
     }
+    if (is_lock_command(command)) {
+        return control_lock(task, fd, *file, command, VirtAddr{argument});
+    }
     switch (command) {
         case abi::kFDupfd:
             return duplicate_from(task, fd, false, argument & UINT32_MAX);
@@ -100,6 +116,11 @@ Result<std::int64_t> sys_fcntl(Task& task, Fd fd, FcntlArg command, Hex argument
         case abi::kFGetpipeSz:
         case abi::kFSetpipeSz:
             return control_pipe(task, *file, command, argument);
+        case abi::kFAddSeals:
+            return change_seals(*file, argument & UINT32_MAX);
+        case abi::kFGetSeals:
+            return file->inode() == nullptr ? Result<std::int64_t>(Error::InvalidArgument)
+                                            : Result<std::int64_t>(TRY(vfs::seals_of(*file->inode())));
         case abi::kFGetown:
             return 0;
         default:

@@ -13,6 +13,8 @@ namespace {
 // Records collect here, because a visitor must not touch user memory.
 class RecordBuffer final : public vfs::DirectoryVisitor {
 public:
+    enum class Layout : bool { Old, Wide };  // of getdents and getdents64
+    explicit RecordBuffer(Layout layout) : layout_(layout) {}
     // The next chunk may have as many bytes as are left for the user.
     void begin(std::size_t limit) {
         limit_ = limit < storage_.size() ? limit : storage_.size();
@@ -25,26 +27,36 @@ public:
 
     bool accept(const vfs::DirectoryEntry& entry) override {
         constexpr std::size_t kAlignment = 8;
-        const std::size_t bytes = align_up(sizeof(abi::Dirent64Header) + entry.name.size() + 1, kAlignment);
+        const std::size_t header = layout_ == Layout::Wide ? sizeof(abi::Dirent64Header) : sizeof(abi::DirentHeader);
+        // The name with its zero; the old layout has the type in the last byte.
+        const std::size_t tail = entry.name.size() + (layout_ == Layout::Wide ? 1 : 2);
+        const std::size_t bytes = align_up(header + tail, kAlignment);
         if (bytes > limit_ - used_) {
             refused_ = true;
             return false;
         }
-        const abi::Dirent64Header header{
-            .inode = entry.inode,
-            .next_position = static_cast<std::int64_t>(entry.next_position),
-            .record_bytes = static_cast<std::uint16_t>(bytes),
-            .type = static_cast<std::uint8_t>(entry.type),
-        };
         const std::span<std::byte> record = std::span(storage_).subspan(used_, bytes);
-        write_unaligned(record, 0, header);
-        copy_bytes(record.subspan(sizeof(header)), as_bytes(entry.name));
-        zero(record.subspan(sizeof(header) + entry.name.size()));
+        zero(record);
+        write_header(record, entry);
+        copy_bytes(record.subspan(header), as_bytes(entry.name));
         used_ += bytes;
         return true;
     }
 
 private:
+    void write_header(std::span<std::byte> record, const vfs::DirectoryEntry& entry) const {
+        const auto next_position = static_cast<std::int64_t>(entry.next_position);
+        const auto record_bytes = static_cast<std::uint16_t>(record.size());
+        const auto type = static_cast<std::uint8_t>(entry.type);
+        if (layout_ == Layout::Wide) {
+            write_unaligned(record, 0, abi::Dirent64Header{entry.inode, next_position, record_bytes, type});
+        } else {
+            write_unaligned(record, 0, abi::DirentHeader{entry.inode, next_position, record_bytes});
+            record.back() = std::byte{type};
+        }
+    }
+
+    const Layout layout_;
     std::array<std::byte, kPageSize> storage_;
     std::size_t limit_ = 0;
     std::size_t used_ = 0;
@@ -67,15 +79,14 @@ Result<vfs::Path> directory_argument(Task& task, VirtAddr path) {
     return found;
 }
 
-}  // namespace
-
-Result<std::int64_t> sys_getdents64(Task& task, Fd fd, OutBuffer buffer, Size count) {
+Result<std::int64_t> list_into(Task& task, std::int32_t fd, VirtAddr buffer, std::uint64_t count,
+                               RecordBuffer::Layout layout) {
     const std::uint64_t room = count & UINT32_MAX;  // unsigned int in the ABI
     const RefPtr<vfs::File> file = TRY(file_of(task, fd, object::Rights::Read));
     if (file->inode() == nullptr || !file->inode()->is_directory()) {
         return Error::NotDirectory;
     }
-    const OwnPtr<RecordBuffer> records = TRY(make_own<RecordBuffer>());
+    const OwnPtr<RecordBuffer> records = TRY(make_own<RecordBuffer>(layout));
     std::uint64_t done = 0;
     while (done < room) {
         const std::uint64_t before = file->position();
@@ -85,7 +96,7 @@ Result<std::int64_t> sys_getdents64(Task& task, Fd fd, OutBuffer buffer, Size co
             return done == 0 && records->refused() ? Result<std::int64_t>(Error::InvalidArgument)
                                                    : Result<std::int64_t>(static_cast<std::int64_t>(done));
         }
-        if (!task.space().copy_out(buffer.value + done, records->records())) {
+        if (!task.space().copy_out(buffer + done, records->records())) {
             // What could not be handed over has not been read.
             (void)file->seek(static_cast<std::int64_t>(before), vfs::SeekFrom::Start);
             return done == 0 ? Result<std::int64_t>(Error::BadAddress)
@@ -97,6 +108,16 @@ Result<std::int64_t> sys_getdents64(Task& task, Fd fd, OutBuffer buffer, Size co
         }
     }
     return static_cast<std::int64_t>(done);
+}
+
+}  // namespace
+
+Result<std::int64_t> sys_getdents(Task& task, Fd fd, OutBuffer buffer, Size count) {
+    return list_into(task, fd, buffer, count, RecordBuffer::Layout::Old);
+}
+
+Result<std::int64_t> sys_getdents64(Task& task, Fd fd, OutBuffer buffer, Size count) {
+    return list_into(task, fd, buffer, count, RecordBuffer::Layout::Wide);
 }
 
 Result<std::int64_t> sys_getcwd(Task& task, OutBuffer buffer, Size size) {

@@ -4,6 +4,7 @@
 #include "services/linux/syscalls.h"
 #include "services/linux/task.h"
 #include "services/vfs/file.h"
+#include "services/vfs/seals.h"
 
 namespace kernel::linux_abi {
 namespace {
@@ -19,8 +20,10 @@ mm::Access access_of(std::uint32_t protection) {
 constexpr std::uint32_t kKnownProtection =
     abi::kProtRead | abi::kProtWrite | abi::kProtExec | abi::kProtGrowsdown | abi::kProtGrowsup;
 
-// The file's share in a mapping, with the permission checks of mmap(2).
-Result<> attach_file(Task& task, std::int32_t fd, std::int64_t offset, mm::MapRequest& request) {
+// The file's share in a mapping, with the permission checks of mmap(2). The turn of a file that can be sealed is taken until the
+// mapping is there.
+Result<> attach_file(Task& task, std::int32_t fd, std::int64_t offset, mm::MapRequest& request,
+                     std::optional<vfs::Turn::Holder>& turn) {
     const RefPtr<object::Object> object = TRY(task.handles().get(fd));
     if (object->type() != object::ObjectType::File) return Error::BadHandle;
     const auto& file = static_cast<vfs::File&>(*object);
@@ -29,6 +32,14 @@ Result<> attach_file(Task& task, std::int32_t fd, std::int64_t offset, mm::MapRe
     if (request.shared && !file.is_writable()) {
         if (mm::allows(request.access, mm::Access::Write)) return Error::AccessDenied;
         request.max_access = mm::Access::Read | mm::Access::Execute;
+    }
+    vfs::Inode* const inode = file.inode();
+    if (request.shared && inode != nullptr && inode->seals() != nullptr) {
+        turn.emplace(inode->write_turn());
+        if (vfs::is_sealed(*inode, vfs::kSealWrite | vfs::kSealFutureWrite)) {
+            if (mm::allows(request.access, mm::Access::Write)) return Error::NotPermitted;
+            request.max_access = mm::Access::Read | mm::Access::Execute;
+        }
     }
     request.object = TRY(static_cast<vfs::File&>(*object).memory_object());
     request.object_offset = static_cast<std::uint64_t>(offset);
@@ -95,10 +106,11 @@ Result<std::int64_t> sys_mmap(Task& task, Address address, Size length, Protecti
     request.populate = (flags & (abi::kMapPopulate | abi::kMapLocked)) != 0;
     if (request.fixed && length > platform::kUserMax.value) return Error::NoMemory;
     if (request.fixed && address.value.value > platform::kUserMax.value - length) return Error::NoMemory;
+    std::optional<vfs::Turn::Holder> turn;
     if ((flags & abi::kMapAnonymous) != 0)
         TRY(attach_anonymous(request));
     else
-        TRY(attach_file(task, fd, offset, request));
+        TRY(attach_file(task, fd, offset, request, turn));
     const VirtAddr mapped = TRY(task.space().map(request));
     return static_cast<std::int64_t>(mapped.value);
 }

@@ -23,14 +23,15 @@ Result<std::int64_t> read_into(vfs::File& file, mm::IoBuffer& to, Position posit
 }
 
 // RLIMIT_FSIZE, setrlimit(2): a write that begins beyond it is refused, one that would cross it is cut.
-Result<> apply_size_limit(Task& task, vfs::File& file, mm::IoBuffer& from, Position position) {
+Result<> apply_size_limit(Task& task, vfs::File& file, mm::IoBuffer& from, Position position, vfs::WriteOrder order) {
     const abi::Rlimit limit = task.process().limit(abi::kRlimitFsize);
     if (limit.current == abi::kRlimInfinity || from.remaining() == 0 || file.inode() == nullptr ||
         !file.inode()->is_regular()) {
         return {};
     }
-    const std::uint64_t start =
-        has(file.flags(), vfs::OpenFlags::Append) ? TRY(file.status()).size_bytes : position.value_or(file.position());
+    const std::uint64_t start = order == vfs::WriteOrder::Append || has(file.flags(), vfs::OpenFlags::Append)
+                                    ? TRY(file.status()).size_bytes
+                                    : position.value_or(file.position());
     if (start >= limit.current) {
         (void)send_to_task(task, user_signal(abi::kSigxfsz, abi::kSiUser, task));
         return Error::FileTooLarge;
@@ -50,10 +51,11 @@ bool is_broken(vfs::File& file) {
     return events && any(*events & vfs::PollEvents::Error);
 }
 
-Result<std::int64_t> write_from(Task& task, vfs::File& file, mm::IoBuffer& from, Position position) {
-    TRY(apply_size_limit(task, file, from, position));
+Result<std::int64_t> write_from(Task& task, vfs::File& file, mm::IoBuffer& from, Position position,
+                                vfs::WriteOrder order = vfs::WriteOrder::AtOffset) {
+    TRY(apply_size_limit(task, file, from, position, order));
     const std::uint64_t wanted = from.remaining();
-    const Result<std::size_t> done = position ? file.write_at(from, *position) : file.write(from);
+    const Result<std::size_t> done = position ? file.write_at(from, *position, order) : file.write(from, order);
     if (done ? (*done < wanted && is_broken(file)) : done.error() == Error::BrokenPipe) {
         (void)send_to_task(task, user_signal(abi::kSigpipe, abi::kSiUser, task));
     }
@@ -82,6 +84,23 @@ Result<std::int64_t> write_vector(Task& task, Fd fd, UserPtr<abi::Iovec> vector,
     TRY(iovec.read(task.space(), vector, count));
     mm::IoBuffer from(task.space(), iovec.ranges());
     return write_from(task, *file, from, position);
+}
+
+enum RwFlags : std::uint32_t { kRwfHipri = 1, kRwfDsync = 2, kRwfSync = 4, kRwfNowait = 8, kRwfAppend = 16 };
+
+// preadv2(2): -1 is the file's own position. RWF_NOWAIT is not known here, which NotSupported says, as from a file
+// system without it; priority is nothing that could be given.
+Result<Position> position_and_flags(Offset offset, std::uint32_t flags, std::uint32_t known) {
+    if ((flags & ~known) != 0) {
+        return Error::NotSupported;
+    }
+    if (offset == -1) {
+        return Position();
+    }
+    if (offset < 0) {
+        return Error::InvalidArgument;
+    }
+    return Position(static_cast<std::uint64_t>(offset.value));
 }
 
 // An explicit position is checked before the descriptor.
@@ -138,6 +157,28 @@ Result<std::int64_t> sys_preadv(Task& task, Fd fd, UserPtr<abi::Iovec> vector, I
 
 Result<std::int64_t> sys_pwritev(Task& task, Fd fd, UserPtr<abi::Iovec> vector, Int count, Offset offset) {
     return write_vector(task, fd, vector, count, TRY(position_of(offset)));
+}
+
+Result<std::int64_t> sys_preadv2(Task& task, Fd fd, UserPtr<abi::Iovec> vector, Int count, Offset offset, Hex,
+                                 Unsigned flags) {
+    constexpr std::uint32_t kKnown = kRwfHipri | kRwfDsync | kRwfSync | kRwfAppend;
+    return read_vector(task, fd, vector, count, TRY(position_and_flags(offset, flags, kKnown)));
+}
+
+Result<std::int64_t> sys_pwritev2(Task& task, Fd fd, UserPtr<abi::Iovec> vector, Int count, Offset offset, Hex,
+                                  Unsigned flags) {
+    constexpr std::uint32_t kKnown = kRwfHipri | kRwfDsync | kRwfSync | kRwfAppend;
+    const Position position = TRY(position_and_flags(offset, flags, kKnown));
+    const RefPtr<vfs::File> file = TRY(file_of(task, fd, needed(Rights::Write, position)));
+    IovecArgument iovec;
+    TRY(iovec.read(task.space(), vector, count));
+    mm::IoBuffer from(task.space(), iovec.ranges());
+    const vfs::WriteOrder order = (flags & kRwfAppend) != 0 ? vfs::WriteOrder::Append : vfs::WriteOrder::AtOffset;
+    const std::int64_t done = TRY(write_from(task, *file, from, position, order));
+    if (done != 0 && (flags & (kRwfDsync | kRwfSync)) != 0 && file->inode() != nullptr && file->inode()->is_regular()) {
+        TRY(file->sync((flags & kRwfSync) == 0));
+    }
+    return done;
 }
 
 Result<std::int64_t> sys_lseek(Task& task, Fd fd, Offset offset, WhenceArg whence) {

@@ -162,12 +162,7 @@ Result<std::int64_t> sys_rt_sigtimedwait(Task& task, InStruct<abi::SignalMask> s
             break;
         }
         // Another signal: EINTR unless it was none for us after all.
-<<<<<<< HEAD
-        task.clear_interrupt();
-        if (has_deliverable_signal(task) || task.exit_requested()) {
-=======
         if (must_answer_interrupt(task)) {
->>>>>>> events
             result = Error::Interrupted;
             break;
         }

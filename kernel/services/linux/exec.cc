@@ -164,12 +164,14 @@ Result<> execute(Task& task, RefPtr<vfs::File> file, std::string_view name, Prog
     if (arguments.arguments.count() == 0) TRY(arguments.arguments.add(""));  // Linux 5.18: never an empty argv
     const String called_name = TRY(String::create(name));
     Prepared prepared = TRY(prepare(task, process, Program{std::move(file), TRY(String::create(name))}, arguments));
-    RefPtr<object::HandleTable> handles = TRY(task.handles().clone());
+    // A table of its own stays, with the record locks that the process holds by it.
+    RefPtr<object::HandleTable> handles;
+    if (task.handles().reference_count() > 1) handles = TRY(task.handles().clone());
     RefPtr<SignalActions> actions = TRY(process.actions()->clone());
     TRY(process_tree::become_only_task(task));
     // From here on the old program is gone. Tables that other processes share are left to them.
-    handles->close_on_exec();
-    task.set_handles(std::move(handles));
+    if (handles && task.handles().reference_count() > 1) task.set_handles(std::move(handles));
+    task.handles().close_on_exec();
     actions->reset_for_exec();
     process.set_actions(std::move(actions));
     install(task, process, std::move(prepared), called_name.view());

@@ -175,10 +175,10 @@ constexpr std::uint32_t kTmpfileBit = abi::kOTmpfile & ~abi::kODirectory;
 Result<vfs::OpenFlags> open_flags_of(std::uint32_t linux_flags) {
     std::uint32_t flags = linux_flags;
     if ((flags & kTmpfileBit) != 0) {
-        if ((flags & abi::kODirectory) == 0 || (flags & abi::kOAccmode) == abi::kORdonly) {
+        const std::uint32_t access = flags & abi::kOAccmode;
+        if ((flags & abi::kODirectory) == 0 || access == abi::kORdonly || (flags & abi::kOCreat) != 0) {
             return Error::InvalidArgument;
         }
-        return Error::NotSupported;
     }
     if ((flags & abi::kOPath) != 0) {
         flags &= abi::kOPath | abi::kODirectory | abi::kONofollow;
@@ -197,6 +197,9 @@ Result<vfs::OpenFlags> open_flags_of(std::uint32_t linux_flags) {
     }
     if ((flags & kSyncBit) != 0) {
         result = result | vfs::OpenFlags::Synchronous | vfs::OpenFlags::DataSynchronous;
+    }
+    if ((flags & kTmpfileBit) != 0 && (flags & abi::kOPath) == 0) {
+        result = result | vfs::OpenFlags::Temporary;
     }
     if ((flags & abi::kOLargefile) != 0) {
         result = result | vfs::OpenFlags::LargeFile;

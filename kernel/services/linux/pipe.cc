@@ -90,6 +90,53 @@ Result<std::size_t> Pipe::take_available(mm::IoBuffer& to) {
     return taken;
 }
 
+// The next contiguous ones behind the first `skip`.
+std::span<const std::byte> Pipe::used_bytes(std::size_t skip) const {
+    return state_.with([&](const State& state) -> std::span<const std::byte> {
+        if (state.used <= skip) {
+            return {};
+        }
+        const std::size_t position = state.wrap(state.start + skip);
+        const std::size_t offset = position % kPageSize;
+        const std::size_t length = std::min(kPageSize - offset, state.used - skip);
+        return std::span(*state.pages[position / kPageSize]).subspan(offset, length);
+    });
+}
+
+void Pipe::consume(std::size_t bytes) {
+    state_.with([&](State& state) { state.consume(bytes); });
+}
+
+Result<bool> Pipe::wait_readable(bool non_blocking) {
+    const auto ready = [this] {
+        return state_.with([](const State& state) { return state.used != 0 || state.writers == 0; });
+    };
+    if (!ready()) {
+        if (non_blocking) {
+            return Error::WouldBlock;
+        }
+        TRY(sched::wait_until(readable_, ready, kInterruptible));
+    }
+    return readable_bytes() != 0;
+}
+
+Result<> Pipe::wait_writable(bool non_blocking) {
+    const auto ready = [this] {
+        return state_.with([](const State& state) { return state.free_space() >= kAtomicBytes || state.readers == 0; });
+    };
+    if (!ready()) {
+        if (non_blocking) {
+            return Error::WouldBlock;
+        }
+        TRY(sched::wait_until(writable_, ready, kInterruptible));
+    }
+    return has_readers() ? Result<>() : Error::BrokenPipe;
+}
+
+std::size_t Pipe::free_bytes() const {
+    return state_.with([](const State& state) { return state.free_space(); });
+}
+
 Result<std::size_t> Pipe::read(mm::IoBuffer& to, bool non_blocking) {
     if (to.remaining() == 0) {
         return 0;

@@ -40,6 +40,19 @@ public:
     // NoMemory.
     Result<std::size_t> write(mm::IoBuffer& from, bool non_blocking);
 
+    // For splice(2): hands what is there, at most `limit` bytes, piece by piece to sink(span), which says how many it
+    // used; these leave the pipe unless `keep`. Returns how many were used, 0 when the pipe is empty. The sink runs
+    // with the reader's turn taken and may not wait for anything that this pipe's readers do. Errors: the sink's, if
+    // nothing was used.
+    enum class Keep : bool { No, Yes };
+    template <class Sink>
+    Result<std::size_t> drain(std::uint64_t limit, Keep keep, Sink&& sink);
+    // Until there is something to read; false when nothing will come any more. Errors: WouldBlock, Interrupted.
+    Result<bool> wait_readable(bool non_blocking);
+    // Until kAtomicBytes fit. Errors: BrokenPipe, WouldBlock, Interrupted.
+    Result<> wait_writable(bool non_blocking);
+    std::size_t free_bytes() const;
+
     enum class End : std::uint8_t { Read = 1, Write = 2, Both = 3 };
     // A count of opens that never comes.
     static constexpr std::uint64_t kNever = UINT64_MAX;
@@ -93,6 +106,8 @@ private:
     Pipe() = default;
     ~Pipe() override = default;
 
+    std::span<const std::byte> used_bytes(std::size_t skip) const;
+    void consume(std::size_t bytes);
     // Both with their turn held.
     Result<std::size_t> take_available(mm::IoBuffer& to);
     Result<std::size_t> put_available(mm::IoBuffer& from, std::size_t needed);
@@ -106,6 +121,37 @@ private:
     sched::WaitQueue readable_;  // readers, and whoever polls for reading; writers of a FIFO being opened wake it too
     sched::WaitQueue writable_;
 };
+
+template <class Sink>
+Result<std::size_t> Pipe::drain(std::uint64_t limit, Keep keep, Sink&& sink) {
+    std::size_t done = 0;
+    {
+        const vfs::Turn::Holder turn(read_turn_);
+        while (done < limit) {
+            const std::span<const std::byte> there = used_bytes(keep == Keep::Yes ? done : 0);
+            if (there.empty()) {
+                break;
+            }
+            const std::span<const std::byte> piece =
+                there.first(there.size() < limit - done ? there.size() : static_cast<std::size_t>(limit - done));
+            const Result<std::size_t> used = sink(piece);
+            if (!used && done == 0) {
+                return used.error();
+            }
+            if (keep == Keep::No) {
+                consume(used.value_or(0));
+            }
+            done += used.value_or(0);
+            if (!used || *used < piece.size()) {
+                break;
+            }
+        }
+    }
+    if (keep == Keep::No && done != 0) {
+        wake_writer();
+    }
+    return done;
+}
 
 constexpr bool includes(Pipe::End set, Pipe::End end) {
     return (static_cast<std::uint8_t>(set) & static_cast<std::uint8_t>(end)) != 0;

@@ -55,6 +55,7 @@ public:
     Result<> sync(bool) override { return Error::InvalidArgument; }
     Result<std::uint64_t> pipe_capacity() override { return pipe_->capacity(); }
     Result<std::uint64_t> set_pipe_capacity(std::uint64_t bytes, bool privileged) override;
+    RefCounted* pipe() override { return pipe_.get(); }
 
 protected:
     bool is_stream() const override { return true; }

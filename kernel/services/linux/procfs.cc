@@ -103,7 +103,10 @@ void add_escaped(Text& text, std::string_view plain, std::string_view special) {
 
 Result<> add_path(Text& text, const vfs::Path& path, bool mark_deleted) {
     const vfs::PathText found = TRY(vfs::path_text(path, Task::current().fs().root(), mark_deleted));
-    text.add(found.text.view());
+    std::string_view shown = found.text.view();
+    // Only getcwd(2) marks what lies outside of the root.
+    shown.remove_prefix(found.reachable ? 0 : vfs::kUnreachable.size());
+    text.add(shown);
     return {};
 }
 

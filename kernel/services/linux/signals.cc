@@ -249,7 +249,7 @@ bool take_pending_signal(Task& task, abi::SignalMask wanted, abi::Siginfo& info)
 bool has_deliverable_signal(Task& task) { return deliverable(task) != 0; }
 
 bool must_answer_interrupt(Task& task) {
-    task.thread().clear_interrupt();
+    task.clear_interrupt();
     return has_deliverable_signal(task) || task.exit_requested() || process_tree::is_stopped(task.process());
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // mkdir(2), mknod(2), symlink(2), link(2).
 #include "lib/guarded.h"
+#include "lib/string_format.h"
 #include "services/vfs/filesystem.h"
 #include "services/vfs/new_entry.h"
 #include "services/vfs/operations.h"
@@ -92,6 +93,19 @@ Result<RefPtr<Dentry>> create_entry(const Path& directory, std::string_view name
     return entry;
 }
 
+Result<Path> create_unnamed(const Path& directory, std::uint32_t permissions, const Credentials& who) {
+    Inode& parent = directory.inode();
+    TRY(check_creation(directory, who));
+    NewInode request{.type = FileType::Regular, .permissions = permissions & kPermissionMask};
+    TRY(fill_in_owner(request, parent, who));
+    RefPtr<Inode> inode = TRY(parent.create_unnamed(request));
+    String name;
+    TRY(append_format(name, "#{}", TRY(inode->status()).inode));
+    RefPtr<Dentry> entry = TRY(dentries::insert(*directory.dentry, name.view(), std::move(inode), 0, false));
+    dentries::unlink(*entry);
+    return Path(directory.mount, std::move(entry));
+}
+
 Result<> make_directory(const WalkContext& context, std::string_view path, std::uint32_t permissions) {
     // mkdir(2): no set-id bits from the caller, the sticky bit counts.
     const NewInode request{.type = FileType::Directory, .permissions = permissions & (0777 | kSticky)};
@@ -164,6 +178,9 @@ Result<> make_link(const WalkContext& from_context, std::string_view from, const
     }
     if (!TRY(look_up_locked(*walk.directory.dentry, walk.name.view()))->is_negative()) {
         return Error::Exists;
+    }
+    if (!inode.is_linkable() && TRY(inode.status()).links == 0) {
+        return Error::NotFound;
     }
     const RefPtr<Dentry> entry = TRY(dentries::prepare(*walk.directory.dentry, walk.name.view()));
     TRY(parent.link(walk.name.view(), inode));

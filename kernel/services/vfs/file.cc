@@ -6,6 +6,7 @@
 #include "core/mm/io_buffer.h"
 #include "core/mm/memory_object.h"
 #include "services/vfs/access_time.h"
+#include "services/vfs/file_locks.h"
 
 namespace kernel::vfs {
 namespace {
@@ -31,6 +32,9 @@ File::File(OpenRequest&& request)
       flags_(request.flags & ~(OpenFlags::Create | OpenFlags::Exclusive | OpenFlags::Truncate)) {}
 
 File::~File() {
+    if (FileLocks* const locks = inode_ ? inode_->existing_locks() : nullptr; locks != nullptr) {
+        locks->release_file(*this);
+    }
     if (counted_writer_) {
         inode_->end_writing();
     }
@@ -50,6 +54,12 @@ void File::last_reference_dropped() {
         observer->file_released();
     }
     Object::last_reference_dropped();
+}
+
+void File::handle_closed(const object::HandleTable& table) {
+    if (FileLocks* const locks = inode_ ? inode_->existing_locks() : nullptr; locks != nullptr) {
+        locks->release_owner(LockOwner::process(table));
+    }
 }
 
 void File::change_flags(OpenFlags value, OpenFlags mask) {
@@ -73,7 +83,7 @@ Result<std::size_t> File::read(mm::IoBuffer& to) {
     return count;
 }
 
-Result<std::size_t> File::write(mm::IoBuffer& from) {
+Result<std::size_t> File::write(mm::IoBuffer& from, WriteOrder order) {
     if (!is_writable()) {
         return Error::BadHandle;
     }
@@ -83,7 +93,7 @@ Result<std::size_t> File::write(mm::IoBuffer& from) {
     }
     const Turn::Holder turn(position_turn_);
     std::uint64_t offset = position();
-    const WriteOrder order = has(flags(), OpenFlags::Append) ? WriteOrder::Append : WriteOrder::AtOffset;
+    order = has(flags(), OpenFlags::Append) ? WriteOrder::Append : order;
     const std::size_t count = TRY(do_write(from, offset, order));
     if (count != 0) {
         set_position(offset + count);
@@ -107,7 +117,7 @@ Result<std::size_t> File::read_at(mm::IoBuffer& to, std::uint64_t offset) {
     return do_read(to, offset);
 }
 
-Result<std::size_t> File::write_at(mm::IoBuffer& from, std::uint64_t offset) {
+Result<std::size_t> File::write_at(mm::IoBuffer& from, std::uint64_t offset, WriteOrder order) {
     if (is_path_only()) {
         return Error::BadHandle;
     }
@@ -120,7 +130,7 @@ Result<std::size_t> File::write_at(mm::IoBuffer& from, std::uint64_t offset) {
     if (offset > kMaxPosition) {
         return Error::InvalidArgument;
     }
-    return do_write(from, offset, has(flags(), OpenFlags::Append) ? WriteOrder::Append : WriteOrder::AtOffset);
+    return do_write(from, offset, has(flags(), OpenFlags::Append) ? WriteOrder::Append : order);
 }
 
 Result<Path> File::link_path() {
@@ -150,13 +160,14 @@ Result<std::uint64_t> File::seek(std::int64_t offset, SeekFrom from) {
             break;
         case SeekFrom::Data:
         case SeekFrom::Hole: {
-            // Holes are not told apart: the whole file is data, with the hole that every file has at its end
-            // (lseek(2)).
-            const std::uint64_t end = TRY(end_position());
-            if (offset < 0 || static_cast<std::uint64_t>(offset) >= end) {
+            if (offset < 0) {
                 return Error::NoDevice;
             }
-            set_position(from == SeekFrom::Data ? static_cast<std::uint64_t>(offset) : end);
+            const auto found = TRY(seek_hole(static_cast<std::uint64_t>(offset), from == SeekFrom::Data));
+            if (!found) {
+                return Error::NoDevice;
+            }
+            set_position(*found);
             return position();
         }
     }
@@ -169,6 +180,12 @@ Result<std::uint64_t> File::seek(std::int64_t offset, SeekFrom from) {
     }
     set_position(static_cast<std::uint64_t>(target));
     return static_cast<std::uint64_t>(target);
+}
+
+// Without a memory object the whole file is data, with the hole that every file has at its end (lseek(2)).
+Result<std::optional<std::uint64_t>> File::seek_hole(std::uint64_t offset, bool data) {
+    const std::uint64_t end = TRY(end_position());
+    return offset >= end ? std::nullopt : std::optional(data ? offset : end);
 }
 
 Result<> File::list(DirectoryVisitor&) {

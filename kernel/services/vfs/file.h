@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -61,6 +62,8 @@ private:
 class File : public object::Object {
 public:
     object::ObjectType type() const override { return object::ObjectType::File; }
+    // POSIX record locks go with any handle that their process closes, fcntl(2).
+    void handle_closed(const object::HandleTable& table) override;
 
     // Empty for files without a name.
     const Path& path() const { return path_; }
@@ -79,10 +82,11 @@ public:
     // for at the end of the file or when an error comes after some bytes. Errors: BadHandle (not open for this),
     // IsDirectory, BadAddress, WouldBlock, Interrupted/RestartSyscall, NoSpace, FileTooLarge, BrokenPipe …
     Result<std::size_t> read(mm::IoBuffer& to);
-    Result<std::size_t> write(mm::IoBuffer& from);
+    // `order` Append: as if the file had been opened with the flag Append, pwritev2(2) RWF_APPEND.
+    Result<std::size_t> write(mm::IoBuffer& from, WriteOrder order = WriteOrder::AtOffset);
     // pread/pwrite; IllegalSeek for streams. The position stays. Append files append, as on Linux (pwrite(2), BUGS).
     Result<std::size_t> read_at(mm::IoBuffer& to, std::uint64_t offset);
-    Result<std::size_t> write_at(mm::IoBuffer& from, std::uint64_t offset);
+    Result<std::size_t> write_at(mm::IoBuffer& from, std::uint64_t offset, WriteOrder order = WriteOrder::AtOffset);
     // The new position. Errors: IllegalSeek, InvalidArgument, Overflow, NoDevice (Data/Hole past the end).
     virtual Result<std::uint64_t> seek(std::int64_t offset, SeekFrom from);
     std::uint64_t position() const { return position_.load(std::memory_order_relaxed); }
@@ -117,6 +121,8 @@ public:
     void add_observer(FileObserver& observer);
     // The last thing that may be done with a file that has been released.
     void remove_observer(FileObserver& observer);
+    // Null, or the pipe behind it, whose type the personality knows.
+    virtual RefCounted* pipe() { return nullptr; }
     // A handle on this file is closed in some process (not the last one, necessarily), close(2). Its result is close's.
     virtual Result<> flush() { return {}; }
 
@@ -135,6 +141,8 @@ protected:
     // One transfer at a time uses and moves the position (read(2), BUGS is about older kernels).
     Turn& position_turn() { return position_turn_; }
     void set_position(std::uint64_t position) { position_.store(position, std::memory_order_relaxed); }
+    // The next byte that is, or is not, in a hole; null: none before the end. For SeekFrom::Data and Hole.
+    virtual Result<std::optional<std::uint64_t>> seek_hole(std::uint64_t offset, bool data);
     // The end of the file for seeks from the end. Default: the inode's size.
     virtual Result<std::uint64_t> end_position();
     void note_read();

@@ -2,9 +2,11 @@
 #include "services/vfs/inode.h"
 
 #include "core/mm/memory_object.h"
+#include "lib/own.h"
 #include "services/vfs/device_registry.h"
 #include "services/vfs/directory_file.h"
 #include "services/vfs/file.h"
+#include "services/vfs/file_locks.h"
 #include "services/vfs/filesystem.h"
 #include "services/vfs/graveyard.h"
 #include "services/vfs/path.h"
@@ -14,7 +16,21 @@ namespace kernel::vfs {
 
 Inode::Inode(FileSystem& filesystem, FileType type) : filesystem_(filesystem), type_(type) {}
 
-Inode::~Inode() = default;
+Inode::~Inode() {
+    OwnPtr<FileLocks>::adopt(locks_.load(std::memory_order_relaxed)).reset();
+}
+
+Result<FileLocks*> Inode::locks() {
+    if (FileLocks* const existing = existing_locks(); existing != nullptr) {
+        return existing;
+    }
+    OwnPtr<FileLocks> fresh = TRY(make_own<FileLocks>());
+    FileLocks* expected = nullptr;
+    if (!locks_.compare_exchange_strong(expected, fresh.get(), std::memory_order_acq_rel)) {
+        return expected;
+    }
+    return fresh.release();
+}
 
 void Inode::last_reference_dropped() {
     Graveyard::bury(*this);
@@ -43,6 +59,10 @@ Result<RefPtr<Inode>> Inode::lookup(std::string_view) {
 
 Result<RefPtr<Inode>> Inode::create(std::string_view, const NewInode&) {
     return is_directory() ? Error::NotPermitted : Error::NotDirectory;
+}
+
+Result<RefPtr<Inode>> Inode::create_unnamed(const NewInode&) {
+    return Error::NotSupported;
 }
 
 Result<> Inode::link(std::string_view, Inode&) {

@@ -28,6 +28,7 @@ namespace kernel::vfs {
 
 class Dentry;
 class File;
+class FileLocks;
 class FileSystem;
 struct OpenRequest;
 struct Path;
@@ -127,6 +128,11 @@ public:
     // Names with a zero behind each; those of trusted.* only if asked for.
     virtual Result<std::size_t> list_attributes(std::span<std::byte> names, bool with_trusted);
 
+    // The seals of fcntl(2) F_ADD_SEALS as bits; null: this kind of file cannot be sealed. Changed by seals.h alone.
+    virtual std::atomic<std::uint32_t>* seals() { return nullptr; }
+    // A file of this directory's file system that no directory has, O_TMPFILE.
+    virtual Result<RefPtr<Inode>> create_unnamed(const NewInode& request);
+
     // Called without locks before something about the inode changes: an overlay copies up here. Errors: ReadOnly,
     // NoSpace, Io.
     virtual Result<> prepare_change();
@@ -147,6 +153,11 @@ public:
     RefPtr<RefCounted> attach(RefPtr<RefCounted> object);
     void detach();
 
+    // The advisory locks on the contents; made when first asked for. Errors: NoMemory.
+    Result<FileLocks*> locks();
+    // Null when there never were any.
+    FileLocks* existing_locks() const { return locks_.load(std::memory_order_acquire); }
+
     // write(2) or truncate(2) happened: modification and change time.
     virtual void note_write();
     // Writers of the contents take turns, so that appending is atomic.
@@ -158,6 +169,9 @@ public:
     // Set under the directory's lock when rmdir succeeded: nothing can be created in it any more.
     bool is_dead() const { return dead_.load(std::memory_order_acquire); }
     void mark_dead() { dead_.store(true, std::memory_order_release); }
+    // A file without names may be given one, open(2) O_TMPFILE.
+    bool is_linkable() const { return linkable_.load(std::memory_order_acquire); }
+    void mark_linkable() { linkable_.store(true, std::memory_order_release); }
 
 protected:
     Inode(FileSystem& filesystem, FileType type);
@@ -171,9 +185,11 @@ private:
     RefPtr<FileSystem> filesystem_;
     FileType type_;
     std::atomic<bool> dead_ = false;
+    std::atomic<bool> linkable_ = false;
     std::atomic<std::int32_t> writers_ = 0;  // below 0: that many deniers
     DirectoryLock directory_lock_;
     Turn write_turn_;
+    std::atomic<FileLocks*> locks_ = nullptr;  // owned
     SpinGuarded<RefPtr<RefCounted>, Rank::InodeStatus> attachment_;
     ListNode graveyard_node_;
 };

@@ -18,4 +18,8 @@ Result<> check_creation(const Path& directory, const security::Credentials& who)
 Result<RefPtr<Dentry>> create_entry(const Path& directory, std::string_view name, NewInode request,
                                     const security::Credentials& who);
 
+// A regular file that no directory has, as if it had been deleted at once, open(2) O_TMPFILE. Errors: NotSupported (by
+// the file system), those of check_creation.
+Result<Path> create_unnamed(const Path& directory, std::uint32_t permissions, const security::Credentials& who);
+
 }  // namespace kernel::vfs

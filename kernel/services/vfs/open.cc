@@ -189,13 +189,24 @@ Result<RefPtr<File>> open_or_create(const WalkContext& context, std::string_view
     }
 }
 
+Result<RefPtr<File>> open_unnamed(const WalkContext& context, std::string_view path, OpenFlags flags,
+                                  std::uint32_t permissions, WalkFlags walk) {
+    const Path directory = TRY(resolve(context, path, walk | WalkFlags::Directory));
+    const Path file = TRY(create_unnamed(directory, permissions, *context.credentials));
+    if (!has(flags, OpenFlags::Exclusive)) {
+        file.inode().mark_linkable();
+    }
+    flags = flags & ~(OpenFlags::Temporary | OpenFlags::Directory | OpenFlags::Create);
+    return open_found(file, flags, context.credentials, Checks::JustCreated);
+}
+
 Result<RefPtr<File>> open_once(const WalkContext& context, std::string_view path, OpenFlags flags,
                                std::uint32_t permissions, WalkFlags walk) {
     if (has(flags, OpenFlags::PathOnly)) {
         flags = flags & (OpenFlags::PathOnly | OpenFlags::Directory | OpenFlags::NoFollow | OpenFlags::LargeFile);
     }
     if (has(flags, OpenFlags::Temporary)) {
-        return Error::NotSupported;
+        return open_unnamed(context, path, flags, permissions, walk);
     }
     if (has(flags, OpenFlags::Create)) {
         if (has(flags, OpenFlags::Directory)) {

@@ -71,7 +71,7 @@ Result<PathText> path_text(const Path& path, const Path& root, bool mark_deleted
         TRY(text.prepend("/"));
     }
     if (!result.reachable) {
-        TRY(text.prepend("(unreachable)"));
+        TRY(text.prepend(kUnreachable));
     }
     TRY(result.text.assign(text.view()));
     return result;

@@ -31,6 +31,7 @@ struct Path {
 // The absolute path as seen from `root`, as getcwd(2) and /proc show it. For a place outside of root the text begins
 // with
 // "(unreachable)" (`reachable` false); the name of an unlinked file ends with " (deleted)" when `mark_deleted`.
+inline constexpr std::string_view kUnreachable = "(unreachable)";
 struct PathText {
     String text;
     bool reachable = true;

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 #include "services/vfs/regular_file.h"
 
+#include <algorithm>
+
 #include "core/mm/io_buffer.h"
 #include "core/mm/memory_object.h"
 #include "services/vfs/permission.h"
+#include "services/vfs/seals.h"
 
 namespace kernel::vfs {
 
@@ -40,6 +43,7 @@ Result<std::size_t> RegularFile::do_write(mm::IoBuffer& from, std::uint64_t& off
     if (from.remaining() > kMaxFileBytes - offset) {
         from.truncate(kMaxFileBytes - offset);
     }
+    TRY(check_write_seals(*inode(), *object, offset, from));
     TRY(note_write());
     const std::size_t count = TRY(object->write(offset, from));
     TRY(written(*object, offset, count));
@@ -69,6 +73,11 @@ Result<> RegularFile::resize(std::uint64_t bytes) {
     return inode()->resize(bytes);
 }
 
+Result<std::optional<std::uint64_t>> RegularFile::seek_hole(std::uint64_t offset, bool data) {
+    const RefPtr<mm::MemoryObject> object = TRY(inode()->memory_object());
+    return data ? object->next_data(offset) : object->next_hole(offset);
+}
+
 Result<> RegularFile::sync(bool) {
     return inode()->sync();
 }
@@ -83,22 +92,47 @@ Result<> RegularFile::allocate(std::uint64_t offset, std::uint64_t bytes, std::u
     if (bytes > kMaxFileBytes - offset) {
         return Error::FileTooLarge;
     }
+    const bool punches = (mode & kAllocatePunchHole) != 0;
+    const bool keeps_size = (mode & kAllocateKeepSize) != 0;
+    if ((mode & ~(kAllocateKeepSize | kAllocatePunchHole)) != 0 || (punches && !keeps_size)) {
+        return Error::NotSupported;
+    }
     const Turn::Holder turn(inode()->write_turn());
     const RefPtr<mm::MemoryObject> object = TRY(inode()->memory_object());
-    if ((mode & kAllocatePunchHole) != 0) {
-        if (mode != (kAllocatePunchHole | kAllocateKeepSize)) {
-            return Error::NotSupported;
+    if (punches) {
+        if (is_sealed(*inode(), kSealWrite | kSealFutureWrite)) {
+            return Error::NotPermitted;
         }
         TRY(note_write());
         return object->discard(offset, bytes);
     }
-    if ((mode & ~kAllocateKeepSize) != 0) {
-        return Error::NotSupported;
+    const std::uint64_t old_bytes = object->size_bytes();
+    const std::uint64_t end = offset + bytes;
+    if (end > old_bytes) {
+        TRY(check_resize_seals(*inode(), old_bytes, end));
     }
-    // Space comes when it is written to; the budget is not reserved.
-    if ((mode & kAllocateKeepSize) == 0 && offset + bytes > object->size_bytes()) {
+    const bool grows = !keeps_size && end > old_bytes;
+    if (grows) {
         TRY(note_write());
-        return inode()->resize(offset + bytes);
+        TRY(inode()->resize(end));
+    }
+    const Result<> reserved = reserve(*object, offset, grows ? end : std::min(end, old_bytes));
+    if (!reserved && grows) {
+        (void)inode()->resize(old_bytes);
+    }
+    return reserved;
+}
+
+// Files in memory get their pages now, up to their end. The space of other files belongs to somebody else, who gives it
+// when it is written to.
+Result<> RegularFile::reserve(mm::MemoryObject& object, std::uint64_t offset, std::uint64_t end) {
+    if (!object.starts_as_zero() || offset >= end) {
+        return {};
+    }
+    for (std::uint64_t page = offset >> kPageShift; page < pages_for_bytes(end); ++page) {
+        if (const auto got = object.get_page(page, mm::PageUse::Write); !got) {
+            return got.error() == Error::NoMemory ? Error::NoSpace : got.error();
+        }
     }
     return {};
 }

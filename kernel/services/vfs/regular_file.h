@@ -21,6 +21,7 @@ protected:
     friend class kernel::ObjectMaker;
     explicit RegularFile(OpenRequest&& request) : File(std::move(request)) {}
 
+    Result<std::optional<std::uint64_t>> seek_hole(std::uint64_t offset, bool data) override;
     Result<std::size_t> do_read(mm::IoBuffer& to, std::uint64_t offset) override;
     Result<std::size_t> do_write(mm::IoBuffer& from, std::uint64_t& offset, WriteOrder order) override;
     // Behind a write that changed these bytes, while the turn to write is held.
@@ -28,6 +29,7 @@ protected:
 
 private:
     Result<> note_write();
+    static Result<> reserve(mm::MemoryObject& object, std::uint64_t offset, std::uint64_t end);
 };
 
 // fallocate(2).

@@ -88,6 +88,10 @@ Result<RefPtr<Inode>> DirectoryNode::create(std::string_view name, const NewInod
     return RefPtr<Inode>(std::move(node));
 }
 
+Result<RefPtr<Inode>> DirectoryNode::create_unnamed(const NewInode& request) {
+    return RefPtr<Inode>(TRY(Node::create(tmpfs(), request)));
+}
+
 Result<> DirectoryNode::link(std::string_view name, Inode& existing) {
     Node& node = static_cast<Node&>(existing);
     TRY(insert(name, RefPtr<Node>(node)));

@@ -13,6 +13,7 @@ class DirectoryNode final : public Node {
 public:
     Result<RefPtr<Inode>> lookup(std::string_view name) override;
     Result<RefPtr<Inode>> create(std::string_view name, const NewInode& request) override;
+    Result<RefPtr<Inode>> create_unnamed(const NewInode& request) override;
     Result<> link(std::string_view name, Inode& existing) override;
     Result<> unlink(std::string_view name, Inode& victim) override;
     Result<> rename(std::string_view name, Inode& moved, Inode& new_parent, std::string_view new_name, Inode* target,

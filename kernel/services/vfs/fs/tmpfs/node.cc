@@ -228,6 +228,7 @@ Result<> RegularNode::resize(std::uint64_t bytes) {
     if (bytes > kMaxFileBytes) {
         return Error::FileTooLarge;
     }
+    TRY(check_resize_seals(*this, object_->size_bytes(), bytes));
     object_->resize(bytes);
     return {};
 }

@@ -9,6 +9,7 @@
 #include "lib/vector.h"
 #include "services/vfs/fs/tmpfs/tmpfs.h"
 #include "services/vfs/inode.h"
+#include "services/vfs/seals.h"
 
 namespace kernel::vfs::tmpfs {
 
@@ -84,6 +85,7 @@ class RegularNode final : public Node {
 public:
     Result<RefPtr<mm::MemoryObject>> memory_object() override { return RefPtr<mm::MemoryObject>(object_); }
     Result<> resize(std::uint64_t bytes) override;
+    std::atomic<std::uint32_t>* seals() override { return &seals_; }
 
 private:
     friend class kernel::ObjectMaker;
@@ -93,6 +95,7 @@ private:
     void fill_in(Status& status) const override;
 
     const RefPtr<mm::AnonymousObject> object_;
+    std::atomic<std::uint32_t> seals_ = kSealSeal;  // memfd_create(2) allows more
 };
 
 class TmpFs final : public FileSystem {

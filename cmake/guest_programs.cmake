@@ -70,6 +70,17 @@ foreach(source IN LISTS system_sources)
     endif()
 endforeach()
 
+# What people run every day, with real work: NAME.sh is run by Linux's bash and by the guest's.
+file(GLOB program_scripts CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/programs/*.sh)
+foreach(script IN LISTS program_scripts)
+    cmake_path(GET script STEM stem)
+    kpio_system_test(linux programs.${stem} COMMAND bash ${script} LABELS programs TIMEOUT 300)
+    if(TARGET kpio)
+        kpio_system_test(hosted programs.${stem} LABELS programs TIMEOUT 300 COMMAND $<TARGET_FILE:kpio> run -q --cwd /tmp
+            --bind ${CMAKE_SOURCE_DIR}/tests/programs:/programs:ro -- /bin/bash /programs/${stem}.sh)
+    endif()
+endforeach()
+
 # The list for other runners: one program's path a line.
 list(TRANSFORM system_names PREPEND ${CMAKE_BINARY_DIR}/tests/system/ OUTPUT_VARIABLE system_paths)
 list(JOIN system_paths "\n" system_list)

@@ -15,10 +15,12 @@ screen_shows() {
     mux capture-pane -p -t "$1"
     return 1
 }
+# Typed again if it is lost in a change of the terminal's settings.
 session_ends() {
-    for _ in $(seq 100); do
+    for _ in $(seq 50); do
+        type_keys main exit Enter || return 0
+        sleep 0.2
         mux has-session || return 0
-        sleep 0.1
     done
     return 1
 }
@@ -52,6 +54,5 @@ step split mux split-window -t main 'echo second pane; sleep 100'
 step second_pane screen_shows main.1 'second pane'
 step list same 2 sh -c 'tmux -S mux list-panes -t main | wc -l'
 mux kill-pane -t main.1
-type_keys main 'exit' Enter
 step end session_ends
 finish

@@ -161,10 +161,8 @@ Result<std::int64_t> sys_rt_sigtimedwait(Task& task, InStruct<abi::SignalMask> s
             result = Error::WouldBlock;
             break;
         }
-        // Another signal, or one that another thread took and that stops the process, signal(7): EINTR unless it was none for
-        // us after all.
-        task.clear_interrupt();
-        if (has_deliverable_signal(task) || task.exit_requested() || process_tree::is_stopped(task.process())) {
+        // Another signal: EINTR unless it was none for us after all.
+        if (must_answer_interrupt(task)) {
             result = Error::Interrupted;
             break;
         }

@@ -218,6 +218,32 @@ TEST(sigtimedwait_takes_blocked_ignored_signals_from_another_thread) {
     CHECK_EQ(received, SIGUSR1);
 }
 
+// Another thread takes the SIGSTOP; this one has to come to rest all the same, signal(7).
+TEST(sigtimedwait_ends_when_the_process_stops) {
+    const pid_t child = check::start_child([] {
+        sigset_t set;
+        sigemptyset(&set);
+        sigaddset(&set, SIGUSR1);
+        sigprocmask(SIG_BLOCK, &set, nullptr);
+        std::thread([&] {
+            const timespec limit{10, 0};
+            int taken = 0;
+            do {
+                taken = sigtimedwait(&set, nullptr, &limit);
+            } while (taken == -1 && errno == EINTR);
+            CHECK_EQ(taken, SIGUSR1);
+        }).join();
+    });
+    usleep(50'000);
+    CHECK_OK(kill(child, SIGSTOP));
+    int status = 0;
+    CHECK_EQ(waitpid(child, &status, WUNTRACED), child);
+    CHECK(WIFSTOPPED(status));
+    CHECK_OK(kill(child, SIGCONT));
+    CHECK_OK(kill(child, SIGUSR1));
+    CHECK_EXIT(check::wait_status(child), 0);
+}
+
 TEST(sigsuspend_replaces_the_mask_until_a_handler_ran) {
     order.clear();
     install(SIGRTMIN);

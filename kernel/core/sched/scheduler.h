@@ -33,8 +33,8 @@ void yield();
 Result<> sleep_until(std::uint64_t deadline_ns, bool interruptible);
 
 // The primitive under all waiting: sleeps until somebody calls unpark() on this thread, or returns at once if that
-// happened since the last park(). May return early, so callers loop over their condition. Returns false if the deadline
-// passed. Called with no spinlock held.
+// happened since the last park(). May return early, so callers loop over their condition. With `interruptible` returns
+// at once while an interrupt is pending. Returns false if the deadline passed. Called with no spinlock held.
 bool park(std::uint64_t deadline_ns = platform::kNoDeadline, bool interruptible = false);
 
 // Bracket the time that the current thread spends in user mode, for ThreadTimes.

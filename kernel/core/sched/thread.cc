@@ -122,6 +122,10 @@ void Thread::unpark(WakeHint hint) {
 
 bool park(std::uint64_t deadline_ns, bool interruptible) {
     Thread& self = Thread::current();
+    if (interruptible && self.interrupt_pending()) {
+        // The token that came with it may have been used up since, by a wait for a lock.
+        return true;
+    }
     const bool timed = deadline_ns != platform::kNoDeadline;
     if (timed) {
         if (platform::monotonic_ns() >= deadline_ns) {

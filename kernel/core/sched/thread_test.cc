@@ -173,6 +173,18 @@ TEST(Thread, StaysOnTheCpusItMayUse) {
     });
 }
 
+// The token of an interrupt may be used up by another wait, that for a lock say, on the way to the one it is to end.
+TEST(Thread, AnInterruptOutlivesItsToken) {
+    run_in_kernel([] {
+        Thread& self = Thread::current();
+        self.interrupt();
+        EXPECT_TRUE(park(after(kLongNs)));
+        EXPECT_TRUE(park(after(kLongNs), true));
+        self.clear_interrupt();
+        EXPECT_FALSE(park(after(kMs), true));
+    });
+}
+
 TEST(Thread, MovesWhenItsCpuIsForbidden) {
     run_in_kernel([] {
         std::atomic<bool> stop = false;

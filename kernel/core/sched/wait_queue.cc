@@ -124,7 +124,8 @@ Result<> ThreadWaiter::block(const WaitOptions& options) {
     if (options.interruptible && thread_.interrupt_pending()) {
         return Error::Interrupted;
     }
-    if (!park(options.deadline_ns, options.interruptible)) {
+    // The token of a notification may have been used up by a lock that the caller's condition waited for.
+    if (!notified_.load(std::memory_order_relaxed) && !park(options.deadline_ns, options.interruptible)) {
         return Error::TimedOut;
     }
     return {};

@@ -61,6 +61,25 @@ TEST(WaitQueue, AConditionThatHoldsNeedsNoWakeUp) {
     });
 }
 
+// The token of a notification may be used up by a lock that the condition waits for, after it has looked.
+TEST(WaitQueue, ANotificationOutlivesItsToken) {
+    run_in_kernel([] {
+        WaitQueue queue;
+        int looks = 0;
+        const auto ready = [&] {
+            ++looks;
+            if (looks == 2) {
+                queue.wake_one();
+                EXPECT_TRUE(park(after(kLongNs)));
+            }
+            return looks == 3;
+        };
+        const std::uint64_t deadline_ns = after(kLongNs);
+        EXPECT_TRUE(wait_until(queue, ready, {.deadline_ns = deadline_ns}).has_value());
+        EXPECT_LT(platform::monotonic_ns(), deadline_ns);
+    });
+}
+
 TEST(WaitQueue, DeadlineAndInterruptEndAWait) {
     run_in_kernel([] {
         WaitQueue queue;

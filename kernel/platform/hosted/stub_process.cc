@@ -16,6 +16,8 @@ namespace kernel::platform::hosted {
 namespace {
 
 constexpr int kKillWithoutHandleMs = 50;
+// How long a thread that may not enter user mode sleeps before its vCPU goes on with something else.
+constexpr long kHeldPauseNs = 1'000'000;
 
 // What a kept stub may have had mapped, and its threads. To empty a larger one takes longer than to fork a new one, and
 // the host does the work of ending a process beside ours.
@@ -179,6 +181,17 @@ void StubProcess::give_back_thread(OwnPtr<GuestThread> thread) {
 
 void StubProcess::kick(const GuestThread& thread) {
     host_syscall(SYS_tgkill, stub_.process, thread.waiting.thread, SIGURG);
+}
+
+bool StubProcess::begin_user_mode() {
+    running_.fetch_add(1);
+    if (holders_.load() == 0) {
+        return true;
+    }
+    end_user_mode();
+    const timespec pause{.tv_sec = 0, .tv_nsec = kHeldPauseNs};
+    host_syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &pause, nullptr);
+    return false;
 }
 
 std::uint64_t StubProcess::processor_time_ns() const {

@@ -70,6 +70,16 @@ public:
     const StubIdentity& identity() const { return stub_.identity; }
     std::int32_t host_process() const { return stub_.process; }
 
+    // Brackets for the time that a thread runs user code and has not been kicked. False: another context holds the
+    // process; the caller has slept for a moment, and must not enter now.
+    bool begin_user_mode();
+    void end_user_mode() { running_.fetch_sub(1); }
+    // While somebody holds the process, none of its threads enters user mode. They leave it at the next interrupt of
+    // their vCPUs; then nobody_runs() is true until release().
+    void hold() { holders_.fetch_add(1); }
+    void release() { holders_.fetch_sub(1); }
+    bool nobody_runs() const { return running_.load() == 0; }
+
     // The processor time that the process has used, in nanoseconds.
     std::uint64_t processor_time_ns() const;
 
@@ -88,6 +98,9 @@ private:
 
     ReadyStub stub_;  // its threads are in threads_
     std::atomic<bool> dead_ = false;
+    // Who enters counts itself, then looks for holders; who holds does so, then looks whether anybody runs.
+    std::atomic<unsigned> running_ = 0;
+    std::atomic<unsigned> holders_ = 0;
     std::uint64_t mapped_bytes_ = 0;
     SpinGuarded<Threads, Rank::Stub> threads_;
 };

@@ -2,10 +2,18 @@
 // The whole way of a trap with real stubs: needs a host that lets us have them.
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/ptrace.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstring>
+#include <filesystem>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
 
 #include "platform/hosted/signal_frame.h"
 #include "platform/hosted/stub/layout.h"
@@ -470,6 +478,88 @@ TEST_P(TransportTest, TwoStubsOnTwoCpus) {
         spin_pause();
     }
     EXPECT_TRUE(second_cpu_job.load() == nullptr);
+}
+
+std::set<int> host_threads_of(int process) {
+    std::set<int> threads;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/" + std::to_string(process) + "/task")) {
+        threads.insert(std::stoi(entry.path().filename()));
+    }
+    return threads;
+}
+
+// Keeps a guest's host thread from running for a while, as a busy host may: from when it would run next.
+class Jail {
+public:
+    static constexpr std::chrono::milliseconds kDuration{400};
+
+    explicit Jail(int thread)
+        : jailer_([this, thread] {
+              // All of this has to be done by one host thread.
+              seized_ = ptrace(PTRACE_SEIZE, thread, nullptr, nullptr) == 0 &&
+                        ptrace(PTRACE_INTERRUPT, thread, nullptr, nullptr) == 0;
+              ready_ = true;
+              if (seized_ && waitpid(thread, nullptr, __WALL) == thread) {
+                  std::this_thread::sleep_for(kDuration);
+                  ptrace(PTRACE_DETACH, thread, nullptr, nullptr);
+              }
+          }) {
+        while (!ready_) {
+            std::this_thread::yield();
+        }
+    }
+    ~Jail() { jailer_.join(); }
+    bool works() const { return seized_; }
+
+private:
+    std::atomic<bool> seized_ = false;
+    std::atomic<bool> ready_ = false;
+    std::thread jailer_;
+};
+
+// A busy host may keep a kicked thread waiting for any time, while others of its process run.
+TEST_P(TransportTest, AKickedThreadThatGetsNoProcessorLives) {
+    ASSERT_TRUE(start_second_cpu());
+    Guest guest(guest_loop());
+    const auto start_and_interrupt = [&] {
+        auto context = guest.start();
+        set_timer(monotonic_ns() + 5'000'000);
+        EXPECT_EQ(context->enter_user().kind, TrapKind::Interrupt);
+        take_interrupts();
+        return context;
+    };
+    auto there = start_and_interrupt();
+    const std::set<int> before = host_threads_of(guest.stub().host_process());
+    auto here = start_and_interrupt();
+    std::set<int> after = host_threads_of(guest.stub().host_process());
+    std::erase_if(after, [&](int thread) { return before.contains(thread); });
+    ASSERT_EQ(after.size(), 1u);
+
+    second_cpu_context = there.get();
+    second_cpu_job = run_on_second_cpu;
+    send_ipi(1);
+    const std::uint64_t begin = monotonic_ns();
+    bool jailed = false;
+    {
+        const Jail jail(*after.begin());
+        jailed = jail.works();
+        if (jailed) {
+            set_timer(monotonic_ns() + 5'000'000);
+            EXPECT_EQ(here->enter_user().kind, TrapKind::Interrupt);
+            EXPECT_GE(monotonic_ns() - begin, 300'000'000u);
+            EXPECT_TRUE(second_cpu_job.load() != nullptr);  // the other one lives, too
+        }
+    }
+    kill(guest.stub().host_process(), SIGKILL);
+    const std::uint64_t limit = monotonic_ns() + 5'000'000'000;
+    while (second_cpu_job != nullptr && monotonic_ns() < limit) {
+        send_ipi(1);
+        spin_pause();
+    }
+    EXPECT_TRUE(second_cpu_job.load() == nullptr);
+    if (!jailed) {
+        GTEST_SKIP() << "the host does not let us trace a guest";
+    }
 }
 
 }  // namespace

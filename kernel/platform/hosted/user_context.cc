@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <sys/syscall.h>
 
+#include "lib/scope_guard.h"
 #include "platform/hosted/signal_frame.h"
 #include "platform/hosted/stub_page_map.h"
 #include "platform/hosted/stub_process.h"
@@ -12,10 +13,11 @@
 namespace kernel::platform::hosted {
 namespace {
 
-// A guest thread that does not come although its process has had the processor for that long has blocked the signal.
-// The wall-clock time alone says nothing on a busy host.
-constexpr std::uint64_t kKickProcessorNs = kKickLimitNs;
-constexpr unsigned kFewestKickWaits = 10;
+// How long a kicked guest thread may be late before it is suspected of having blocked the signal, in kKickLimitNs.
+constexpr unsigned kUnsuspiciousWaits = 10;
+// A suspect that has had the processor for that long, and still does not come, has. (A few microseconds would do, but
+// the mapper's work counts too.)
+constexpr std::uint64_t kSuspectProcessorNs = 50'000'000;
 
 // A guest's host thread comes to us in one of two ways. From the stub's handler, with a complete frame in its frame
 // page: its sigreturn is the notification, and carrying it out resumes user code. Or (Transport::Notify) from a system
@@ -47,7 +49,9 @@ public:
 
 private:
     Trap dead();
+    bool can_go();
     bool let_go();
+    Arrival run_user_code();
     bool load_bases();
     bool fetch_frame();
     Arrival wait(Patience patience);
@@ -112,14 +116,16 @@ bool is_host_restart_code(std::uint64_t value) {
     return value >= -std::uint64_t{516} && value <= -std::uint64_t{512};
 }
 
+// The thread waits, in a way that can be answered with what is in registers_. False when it is dead.
+bool StubContext::can_go() {
+    if (stub_->is_dead() || !thread_->is_waiting) {
+        return false;
+    }
+    return !is_host_restart_code(registers_.rax) || registers().has_value();
+}
+
 // Lets the thread run user code with registers_, or with the result in them. False when it is dead.
 bool StubContext::let_go() {
-    if (!thread_->is_waiting) {
-        return false;
-    }
-    if (is_host_restart_code(registers_.rax) && !registers().has_value()) {
-        return false;
-    }
     bool sent;
     if (is_from_handler(thread_->waiting)) {
         const auto& bases = thread_->waiting.arguments;
@@ -173,9 +179,26 @@ Result<Registers*> StubContext::registers() {
     return &registers_;
 }
 
-// Processor time decides whether a thread does not want to come or cannot.
+void interrupt_other_cpus() {
+    for (unsigned i = 0; i < cpu_count(); ++i) {
+        if (i != this_cpu().index) {
+            send_ipi(i);
+        }
+    }
+}
+
+// Processor time decides whether a thread does not want to come or cannot: on a busy host it may be late by any time.
+// The host tells the time of whole processes only, so the other threads of the process are kept out of user mode
+// meanwhile.
 Arrival StubContext::wait_after_kick() {
-    const std::uint64_t begin = stub_->processor_time_ns();
+    bool holds = false;
+    const ScopeGuard let_others_run([&] {
+        if (holds) {
+            stub_->release();
+        }
+    });
+    bool alone = false;
+    std::uint64_t alone_since_ns = 0;
     for (unsigned waits = 1;; ++waits) {
         const Arrival arrival = thread_->listener.receive(thread_->waiting, Patience::AfterKick);
         if (arrival != Arrival::TimedOut) {
@@ -185,8 +208,20 @@ Arrival StubContext::wait_after_kick() {
         if (thread_->listener.is_gone()) {
             return Arrival::Gone;
         }
-        const std::uint64_t used = stub_->processor_time_ns() - begin;
-        if (waits >= kFewestKickWaits && used >= kKickProcessorNs * cpu_count()) {
+        if (waits < kUnsuspiciousWaits) {
+            continue;
+        }
+        if (!holds) {
+            stub_->hold();
+            holds = true;
+        }
+        if (!alone) {
+            alone = stub_->nobody_runs();
+            alone_since_ns = stub_->processor_time_ns();
+            if (!alone) {
+                interrupt_other_cpus();
+            }
+        } else if (stub_->processor_time_ns() - alone_since_ns >= kSuspectProcessorNs) {
             break;
         }
     }
@@ -214,16 +249,27 @@ Trap StubContext::take_trap() {
     return decode_trap(frame, syscall_);
 }
 
+Arrival StubContext::run_user_code() {
+    if (!let_go()) {
+        return Arrival::Gone;
+    }
+    return thread_->listener.receive(thread_->waiting, Patience::UserMode);
+}
+
 Trap StubContext::enter_user() {
     for (;;) {
         if (interrupt_pending()) {
             return {.kind = TrapKind::Interrupt};
         }
         map_.commit();
-        if (stub_->is_dead() || !let_go()) {
+        if (!can_go()) {
             return dead();
         }
-        Arrival arrival = thread_->listener.receive(thread_->waiting, Patience::UserMode);
+        if (!stub_->begin_user_mode()) {
+            return {.kind = TrapKind::Interrupt};
+        }
+        Arrival arrival = run_user_code();
+        stub_->end_user_mode();
         if (arrival == Arrival::Interrupted) {
             stub_->kick(*thread_);
             arrival = wait_after_kick();

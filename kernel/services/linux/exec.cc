@@ -170,11 +170,12 @@ Result<> execute(Task& task, RefPtr<vfs::File> file, std::string_view name, Prog
     RefPtr<SignalActions> actions = TRY(process.actions()->clone());
     TRY(process_tree::become_only_task(task));
     // From here on the old program is gone. Tables that other processes share are left to them.
-    if (handles && task.handles().reference_count() > 1) task.set_handles(std::move(handles));
-    task.handles().close_on_exec();
     actions->reset_for_exec();
     process.set_actions(std::move(actions));
     install(task, process, std::move(prepared), called_name.view());
+    // Last, as on Linux: a parent that sees its pipe closed takes the program for executed, and calls setpgid(2), say.
+    if (handles && task.handles().reference_count() > 1) task.set_handles(std::move(handles));
+    task.handles().close_on_exec();
     return {};
 }
 

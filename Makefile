@@ -2,13 +2,13 @@
 # Commands for people. The build itself is CMake's (CMakePresets.json has the configurations).
 
 # Unit tests, tests of the hosted kernel, and of the kernel image in QEMU. TEST_VM=0 leaves QEMU out.
-TEST_VM ?= 0
+TEST_VM ?= 1
 TEST_BUILDS := build/unit build/unit-tsan build/hosted
 
 .PHONY: help
 help:
 	@echo 'make run        run a shell in KPIO (without a terminal: a demonstration)'
-	@echo 'make test       build all and run all tests; CTEST_ARGS="-R lib" for some'
+	@echo 'make test       build all and run all tests; CTEST_ARGS="-R lib" for some, TEST_VM=0 without QEMU'
 	@echo 'make vm         boot KPIO in QEMU'
 	@echo 'make build      build/bin/kpio and build/bin/kpio.elf'
 	@echo 'make test-vm    tests in QEMU alone'

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # system.sh BUILD [FILTER]: runs each program of tests/system as the first program of a kernel in QEMU. BUILD: the build folder
-# of the hosted configuration. In the environment: QEMU_TIMEOUT, seconds for one boot (60); KPIO_ELF, another kernel;
+# of the hosted configuration. In the environment: QEMU_TIMEOUT, seconds for one boot (120); KPIO_ELF, another kernel;
 # KPIO_VM_MACHINE, as for QEMU's -M (microvm,rtc=on).
 set -uo pipefail
 
@@ -22,7 +22,7 @@ KPIO_BUILD=$build "$source_dir/scripts/make-initramfs" "$work/initramfs" "${prog
 # Says on one line how it went; the output follows if it did not go well.
 run_one() {
     local name=$1 report=$work/$1.report output=$work/$1.output
-    timeout "${QEMU_TIMEOUT:-60}" qemu-system-x86_64 -M "${KPIO_VM_MACHINE:-microvm,rtc=on}" -cpu max -m 256 \
+    timeout "${QEMU_TIMEOUT:-120}" qemu-system-x86_64 -M "${KPIO_VM_MACHINE:-microvm,rtc=on}" -cpu max -m 256 \
         -nodefaults -no-user-config -display none -no-reboot -serial stdio -debugcon "file:$report" \
         -device isa-debug-exit,iobase=0xf4,iosize=4 -kernel "$elf" -initrd "$work/initramfs" \
         -append "quiet -- /tests/$name" </dev/null >"$output" 2>&1

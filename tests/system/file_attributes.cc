@@ -228,7 +228,7 @@ TEST(truncating) {
     CHECK_ERRNO(truncate("loop", 0), ELOOP);
     CHECK_ERRNO(truncate(kLongName.c_str(), 0), ENAMETOOLONG);
     CHECK_ERRNO(truncate(bad_address(), 0), EFAULT);
-    CHECK_ERRNO(truncate("/proc/self/exe", 0), ETXTBSY);
+    CHECK_ERRNO(truncate("/proc/self/exe", 0), access("/proc/self/exe", W_OK) == 0 ? ETXTBSY : EACCES);
     CHECK_OK(mkfifo("tr_fifo", 0600));
     CHECK_ERRNO(truncate("tr_fifo", 0), EINVAL);
     CHECK_ERRNO(ftruncate(-1, 0), EBADF);

@@ -148,6 +148,27 @@ inline int wait_status(pid_t child) {
     return status;
 }
 
+// Until the process sleeps in a system call that a signal may end: state S, proc(5). However slow the machine is, a signal
+// that is sent then finds it there.
+inline void wait_until_asleep(pid_t process) {
+    const std::string path = "/proc/" + std::to_string(process) + "/stat";
+    for (int tries = 0; tries < 20'000; ++tries) {
+        char text[128] = {};
+        const int file = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+        if (file < 0 || read(file, text, sizeof(text) - 1) <= 0) {
+            break;
+        }
+        close(file);
+        // The name stands in parentheses and may have some of its own.
+        const char* const state = std::strrchr(text, ')');
+        if (state != nullptr && state[1] != '\0' && state[2] == 'S') {
+            return;
+        }
+        usleep(1000);
+    }
+    failed(__FILE__, __LINE__, path + ": never asleep");
+}
+
 // Forks; the child runs `function` and exits with 0 if it returned without a failed check.
 template <class Function>
 pid_t start_child(Function function) {

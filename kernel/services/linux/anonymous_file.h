@@ -16,7 +16,7 @@ public:
     Result<vfs::Status> status() override;
     Result<> sync(bool) override { return Error::InvalidArgument; }
     // They are not opened a second time.
-    Result<vfs::Path> link_path() override { return Error::NoDevice; }
+    Result<vfs::Path> link_path() override;
     // As Linux's noop_llseek.
     Result<std::uint64_t> seek(std::int64_t, vfs::SeekFrom) override { return 0; }
 

@@ -15,6 +15,12 @@ public:
     virtual Result<RefPtr<vfs::File>> open(vfs::OpenRequest&& request) = 0;
 };
 
+// For files that can be looked at there but not opened: ENXIO.
+class UnopenedAgain final : public Reopener {
+public:
+    Result<RefPtr<vfs::File>> open(vfs::OpenRequest&&) override { return Error::NoDevice; }
+};
+
 // A place for such a file, made for each use. `status` is what fstat(2) says of it and what permissions are checked
 // against. Errors: NoMemory.
 Result<vfs::Path> make_anonymous_place(const vfs::Status& status, RefPtr<Reopener> reopener);

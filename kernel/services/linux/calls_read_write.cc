@@ -2,6 +2,7 @@
 // read(2), write(2), pread(2), pwrite(2), readv(2) and their like, lseek(2).
 #include "services/linux/file_arguments.h"
 #include "services/linux/signals.h"
+#include "services/linux/socket_file.h"
 #include "services/linux/syscalls.h"
 
 namespace kernel::linux_abi {
@@ -17,7 +18,7 @@ std::uint64_t limited(std::uint64_t bytes) {
 Result<std::int64_t> read_into(vfs::File& file, mm::IoBuffer& to, Position position) {
     const Result<std::size_t> done = position ? file.read_at(to, *position) : file.read(to);
     if (!done) {
-        return restartable(done.error());
+        return transfer_error(file, Direction::Receive, done.error());
     }
     return static_cast<std::int64_t>(*done);
 }
@@ -56,11 +57,13 @@ Result<std::int64_t> write_from(Task& task, vfs::File& file, mm::IoBuffer& from,
     TRY(apply_size_limit(task, file, from, position, order));
     const std::uint64_t wanted = from.remaining();
     const Result<std::size_t> done = position ? file.write_at(from, *position, order) : file.write(from, order);
-    if (done ? (*done < wanted && is_broken(file)) : done.error() == Error::BrokenPipe) {
+    // Sockets have rules of their own about it.
+    const bool is_socket = file_cast<SocketFile>(file) != nullptr;
+    if (!is_socket && (done ? (*done < wanted && is_broken(file)) : done.error() == Error::BrokenPipe)) {
         (void)send_to_task(task, user_signal(abi::kSigpipe, abi::kSiUser, task));
     }
     if (!done) {
-        return restartable(done.error());
+        return transfer_error(file, Direction::Send, done.error());
     }
     return static_cast<std::int64_t>(*done);
 }

@@ -4,6 +4,7 @@
 #include "abi/linux/fs.h"
 #include "abi/linux/process.h"
 #include "abi/linux/signal.h"
+#include "abi/linux/socket.h"
 #include "abi/linux/types.h"
 #include "core/syscall/table.h"
 #include "services/linux/arguments.h"

@@ -167,7 +167,9 @@ TEST(renaming_directories) {
     CHECK_ERRNO(rename("plain", "d2"), EISDIR);
     CHECK_ERRNO(rename("d1/.", "x"), EBUSY);
     CHECK_ERRNO(rename("d1", "d2/."), EBUSY);
-    CHECK_ERRNO(rename("/", "x"), EBUSY);
+    // Between two mounts that is what counts first.
+    const bool on_root = status_of("/").st_dev == status_of(".").st_dev;
+    CHECK_ERRNO(rename("/", "x"), on_root ? EBUSY : EXDEV);
     CHECK_OK(rename("d1", "d2"));
     CHECK_OK(access("d2/sub", F_OK));
     CHECK_OK(rename("d2/sub", "up/"));
@@ -197,7 +199,7 @@ TEST(rename_flags) {
 
 TEST(other_file_systems) {
     CHECK_ERRNO(rename("plain", "/proc/x"), EXDEV);
-    CHECK_ERRNO(rmdir("/proc"), EBUSY);
+    CHECK_ERRNO(rmdir("/proc"), access("/", W_OK) == 0 ? EBUSY : EACCES);
     if (access("/dev/shm", W_OK) == 0 && status_of("/dev/shm").st_dev != status_of(".").st_dev) {
         CHECK_ERRNO(link("plain", "/dev/shm/kpio-test"), EXDEV);
     }

@@ -62,6 +62,13 @@ Result<> constant_line(const Subject&, Text& text) {
     return {};
 }
 
+template <ChangeableName (*Get)()>
+Result<> name_line(const Subject&, Text& text) {
+    text.add(Get().view());
+    text.add("\n");
+    return {};
+}
+
 template <std::uint64_t Value>
 Result<> constant_number(const Subject&, Text& text) {
     text.print("{}\n", Value);
@@ -99,8 +106,8 @@ constexpr Entry kRandom[] = {
 };
 constexpr Entry kKernel[] = {
     file("cap_last_cap", constant_number<security::kCapabilityCount - 1>),
-    file("hostname", constant_line<kHostName>),
-    file("domainname", constant_line<kDomainName>),
+    file("hostname", name_line<host_name>),
+    file("domainname", name_line<domain_name>),
     file("ngroups_max", constant_number<kMaxGroups>),
     file("osrelease", constant_line<kRelease>),
     file("ostype", constant_line<kSystemName>),

@@ -10,4 +10,12 @@ std::uint32_t cpu_feature_word() {
     return static_cast<std::uint32_t>(getauxval(AT_HWCAP));
 }
 
+CpuIdentification cpu_identification(std::uint32_t leaf, std::uint32_t subleaf) {
+    CpuIdentification result;
+    if (__get_cpuid_count(leaf, subleaf, &result.eax, &result.ebx, &result.ecx, &result.edx) == 0) {
+        return {};
+    }
+    return result;
+}
+
 }  // namespace kernel::platform

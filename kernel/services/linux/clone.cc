@@ -77,6 +77,7 @@ Result<TaskParts> child_parts(Task& parent, const CloneRequest& request, int id)
         parts.process = TRY(Process::create(id, parts.space, std::move(actions), parent.process().limits()));
         parts.process->set_program(parent.process().program());
         parts.process->dumpable().store(parent.process().dumpable().load());
+        parts.process->oom_score_adjustment().store(parent.process().oom_score_adjustment().load());
         parts.process->persona().store(parent.process().persona().load());
     }
     parts.context = TRY(platform::UserContext::create(parts.space->page_map(), registers));

@@ -2,6 +2,7 @@
 // Looking into other processes: process_vm_readv(2), process_vm_writev(2), kcmp(2).
 #include <algorithm>
 
+#include "lib/hash.h"
 #include "lib/own.h"
 #include "platform/entropy.h"
 #include "services/linux/file_arguments.h"
@@ -88,10 +89,9 @@ std::uint64_t disguised(const void* object) {
     static const std::uint64_t secret = [] {
         std::uint64_t value = 0;
         platform::fill_random(as_writable_bytes_of(value));
-        return value | 1;
+        return value;
     }();
-    // SAFETY: only compared, after it was mixed with a secret.
-    return (reinterpret_cast<std::uint64_t>(object) ^ secret) * secret;
+    return combine_hashes(hash_value(object), secret);
 }
 
 Result<std::int64_t> compare(const void* a, const void* b) {

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
+#include <cpuid.h>
 #include <sys/auxv.h>
 
 #include "platform/user_context.h"

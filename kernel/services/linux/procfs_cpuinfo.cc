@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // /proc/cpuinfo: what CPUID says, in Linux's words.
 #include <array>
+#include <optional>
 
 #include "lib/bytes.h"
+#include "lib/guarded.h"
 #include "platform/cpu.h"
 #include "platform/user_context.h"
 #include "services/linux/procfs_entries.h"
@@ -10,7 +12,6 @@
 namespace kernel::linux_abi::procfs {
 namespace {
 
-using platform::cpu_identification;
 using platform::CpuIdentification;
 
 enum class Word : std::uint8_t { Eax, Ebx, Ecx, Edx };
@@ -96,6 +97,46 @@ constexpr Feature kFeatures[] = {
     {7, 0, Word::Edx, 23, "avx512_fp16"},
 };
 
+struct Leaf {
+    std::uint32_t leaf;
+    std::uint32_t subleaf;
+};
+constexpr Leaf kLeaves[] = {
+    {0, 0},          {1, 0},           {7, 0},           {7, 1},           {0xd, 1},         {0x16, 0},
+    {kExtended1, 0}, {0x8000'0002, 0}, {0x8000'0003, 0}, {0x8000'0004, 0}, {0x8000'0008, 0},
+};
+using Answers = std::array<CpuIdentification, std::size(kLeaves)>;
+
+// All that is asked for, asked once: in a virtual machine each question costs tens of microseconds.
+class Processor {
+public:
+    static Processor get() {
+        if (const std::optional<Processor> known =
+                known_.with([](const std::optional<Processor>& all) { return all; })) {
+            return *known;
+        }
+        Processor fresh;
+        for (std::size_t i = 0; i < std::size(kLeaves); ++i) {
+            fresh.answers_[i] = platform::cpu_identification(kLeaves[i].leaf, kLeaves[i].subleaf);
+        }
+        known_.with([&](std::optional<Processor>& known) { known = fresh; });
+        return fresh;
+    }
+    CpuIdentification leaf(std::uint32_t leaf, std::uint32_t subleaf = 0) const {
+        for (std::size_t i = 0; i < std::size(kLeaves); ++i) {
+            if (kLeaves[i].leaf == leaf && kLeaves[i].subleaf == subleaf) {
+                return answers_[i];
+            }
+        }
+        return {};
+    }
+
+private:
+    static SpinGuarded<std::optional<Processor>, Rank::FsContext> known_;
+    Answers answers_{};
+};
+SpinGuarded<std::optional<Processor>, Rank::FsContext> Processor::known_;
+
 std::uint32_t word_of(const CpuIdentification& found, Word word) {
     switch (word) {
         case Word::Eax:
@@ -126,18 +167,18 @@ struct Model {
 };
 
 // Intel SDM volume 2, CPUID: extended families and models.
-Model model_of_cpu() {
+Model model_of(const Processor& processor) {
     Model result;
-    const CpuIdentification vendor = cpu_identification(0);
+    const CpuIdentification vendor = processor.leaf(0);
     result.vendor = {vendor.ebx, vendor.edx, vendor.ecx};
     for (std::uint32_t part = 0; part < 3; ++part) {
-        const CpuIdentification name = cpu_identification(0x8000'0002 + part);
+        const CpuIdentification name = processor.leaf(0x8000'0002 + part);
         result.name[part * 4] = name.eax;
         result.name[part * 4 + 1] = name.ebx;
         result.name[part * 4 + 2] = name.ecx;
         result.name[part * 4 + 3] = name.edx;
     }
-    const std::uint32_t signature = cpu_identification(1).eax;
+    const std::uint32_t signature = processor.leaf(1).eax;
     result.stepping = signature & 15;
     result.family = signature >> 8 & 15;
     result.model = signature >> 4 & 15;
@@ -147,14 +188,14 @@ Model model_of_cpu() {
     if (result.family == 15) {
         result.family += signature >> 20 & 255;
     }
-    result.mhz = cpu_identification(0x16).eax & 0xffff;
+    result.mhz = processor.leaf(0x16).eax & 0xffff;
     return result;
 }
 
-void add_features(Text& text) {
+void add_features(Text& text, const Processor& processor) {
     text.add("flags\t\t:");
     for (const Feature& feature : kFeatures) {
-        const std::uint32_t word = word_of(cpu_identification(feature.leaf, feature.subleaf), feature.word);
+        const std::uint32_t word = word_of(processor.leaf(feature.leaf, feature.subleaf), feature.word);
         if ((word >> feature.bit & 1) != 0) {
             text.print(" {}", feature.name);
         }
@@ -162,7 +203,8 @@ void add_features(Text& text) {
     text.add("\n");
 }
 
-void add_cpu(Text& text, unsigned cpu, unsigned count, const Model& model) {
+void add_cpu(Text& text, unsigned cpu, unsigned count, const Processor& processor) {
+    const Model model = model_of(processor);
     text.print("processor\t: {}\nvendor_id\t: {}\ncpu family\t: {}\nmodel\t\t: {}\n", cpu, text_of(model.vendor),
                model.family, model.model);
     const std::string_view name = text_of(model.name);
@@ -172,10 +214,10 @@ void add_cpu(Text& text, unsigned cpu, unsigned count, const Model& model) {
     }
     text.print("physical id\t: 0\nsiblings\t: {}\ncore id\t\t: {}\ncpu cores\t: {}\napicid\t\t: {}\n", count, cpu,
                count, cpu);
-    text.print("fpu\t\t: yes\nfpu_exception\t: yes\ncpuid level\t: {}\nwp\t\t: yes\n", cpu_identification(0).eax);
-    add_features(text);
-    const std::uint32_t line_bytes = (cpu_identification(1).ebx >> 8 & 255) * 8;
-    const std::uint32_t sizes = cpu_identification(0x8000'0008).eax;
+    text.print("fpu\t\t: yes\nfpu_exception\t: yes\ncpuid level\t: {}\nwp\t\t: yes\n", processor.leaf(0).eax);
+    add_features(text, processor);
+    const std::uint32_t line_bytes = (processor.leaf(1).ebx >> 8 & 255) * 8;
+    const std::uint32_t sizes = processor.leaf(0x8000'0008).eax;
     text.print("bugs\t\t:\nclflush size\t: {}\ncache_alignment\t: {}\n", line_bytes, line_bytes);
     text.print("address sizes\t: {} bits physical, {} bits virtual\npower management:\n\n", sizes & 255,
                sizes >> 8 & 255);
@@ -184,10 +226,10 @@ void add_cpu(Text& text, unsigned cpu, unsigned count, const Model& model) {
 }  // namespace
 
 Result<> cpuinfo(const Subject&, Text& text) {
-    const Model model = model_of_cpu();
+    const Processor processor = Processor::get();
     const unsigned count = platform::cpu_count();
     for (unsigned cpu = 0; cpu < count; ++cpu) {
-        add_cpu(text, cpu, count, model);
+        add_cpu(text, cpu, count, processor);
     }
     return {};
 }

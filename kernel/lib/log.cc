@@ -9,9 +9,9 @@ namespace {
 std::string_view prefix_of(LogLevel level) {
     switch (level) {
         case LogLevel::Error:
-            return "error: ";
+            return "kpio: ";
         case LogLevel::Warning:
-            return "warning: ";
+            return "kpio: warning: ";
         case LogLevel::Info:
             return "";
     }

@@ -57,6 +57,7 @@ linux_abi::Process::Limits first_limits(const BootOptions& options) {
     limits[abi::kRlimitNofile] = {options.max_handles, object::HandleTable::kMaxHandles};
     limits[abi::kRlimitNproc] = {options.max_threads, options.max_threads};
     limits[abi::kRlimitCore] = {0, abi::kRlimInfinity};
+    limits[abi::kRlimitNice] = limits[abi::kRlimitRtprio] = {0, 0};
     return limits;
 }
 

@@ -10,6 +10,7 @@
 #include "services/linux/mounts.h"
 #include "services/linux/procfs.h"
 #include "services/linux/pty.h"
+#include "services/linux/sysfs.h"
 #include "services/vfs/fs/devfs/devfs.h"
 #include "services/vfs/fs/hostfs/hostfs.h"
 #include "services/vfs/fs/initramfs/initramfs.h"
@@ -135,7 +136,8 @@ Result<> mount_own(TreeBuilder& tree) {
     TRY(vfs::devfs::register_memory_devices());
     TRY(mount_at(tree, "/dev", TRY(vfs::devfs::instance()), "devtmpfs"));
     TRY(mount_at(tree, "/dev/pts", TRY(linux_abi::create_devpts()), "devpts"));
-    return mount_at(tree, "/proc", TRY(linux_abi::create_procfs()), "proc");
+    TRY(mount_at(tree, "/proc", TRY(linux_abi::create_procfs()), "proc"));
+    return mount_at(tree, "/sys", TRY(linux_abi::create_sysfs()), "sysfs");
 }
 
 Result<> unpack_initramfs(vfs::Path& root) {

@@ -48,6 +48,29 @@ struct RobustListHead {
     std::uint64_t pending;
 };
 
+// capget(2).
+struct CapabilityHeader {
+    std::uint32_t version;
+    std::int32_t pid;
+};
+struct CapabilityData {
+    std::uint32_t effective, permitted, inheritable;
+};
+
+// sched(7), sched_setattr(2).
+enum SchedPolicy : std::uint32_t { kSchedOther = 0, kSchedFifo = 1, kSchedRr = 2, kSchedBatch = 3, kSchedIdle = 5, kSchedDeadline = 6 };
+inline constexpr std::uint32_t kSchedResetOnFork = 0x40000000;
+enum SchedAttrFlags : std::uint64_t { kSchedFlagResetOnFork = 1, kSchedFlagReclaim = 2, kSchedFlagDlOverrun = 4, kSchedFlagKeepPolicy = 8, kSchedFlagKeepParams = 16, kSchedFlagUtilClamp = 0x60 };
+struct SchedAttr {
+    std::uint32_t size, policy;
+    std::uint64_t flags;
+    std::int32_t nice;
+    std::uint32_t priority;
+    std::uint64_t runtime, deadline, period;
+    std::uint32_t util_min, util_max;
+};
+inline constexpr std::uint32_t kSchedAttrSizeVersion0 = 48;
+
 enum ClockId : std::int32_t {
     kClockRealtime = 0, kClockMonotonic = 1, kClockProcessCputime = 2, kClockThreadCputime = 3, kClockMonotonicRaw = 4,
     kClockRealtimeCoarse = 5, kClockMonotonicCoarse = 6, kClockBoottime = 7, kClockRealtimeAlarm = 8, kClockBoottimeAlarm = 9, kClockTai = 11,

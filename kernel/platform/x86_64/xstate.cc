@@ -194,4 +194,13 @@ std::uint32_t cpu_feature_word() {
     return x86::cpuid(1).edx;
 }
 
+CpuIdentification cpu_identification(std::uint32_t leaf, std::uint32_t subleaf) {
+    constexpr std::uint32_t kExtended = 0x8000'0000;
+    if (leaf > x86::cpuid(leaf & kExtended).eax) {
+        return {};
+    }
+    const x86::CpuidResult found = x86::cpuid(leaf, subleaf);
+    return {found.eax, found.ebx, found.ecx, found.edx};
+}
+
 }  // namespace kernel::platform

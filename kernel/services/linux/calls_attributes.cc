@@ -198,20 +198,42 @@ Result<std::int64_t> sys_utimensat(Task& task, DirFd directory, PathName path, U
     return change_times_at(task, directory, path, change, flags);
 }
 
-Result<std::int64_t> sys_utimes(Task& task, PathName path, UserPtr<abi::Timeval> times) {
-    vfs::TimeChange change{.access_ns = {}, .modify_ns = {}, .set_to_now = true};
-    if (times) {
-        constexpr std::int64_t kMicrosecondsPerSecond = 1'000'000;
-        std::array<abi::Timeval, 2> values;
-        TRY(task.space().read_user_array(times, std::span<abi::Timeval>(values)));
-        std::array<abi::Timespec, 2> precise;
-        for (std::size_t i = 0; i < values.size(); ++i) {
-            if (values[i].microseconds < 0 || values[i].microseconds >= kMicrosecondsPerSecond) {
-                return Error::InvalidArgument;
-            }
-            precise[i] = {values[i].seconds, values[i].microseconds * 1000};
+namespace {
+
+Result<vfs::TimeChange> time_change_of(Task& task, UserPtr<abi::Timeval> times) {
+    constexpr std::int64_t kMicrosecondsPerSecond = 1'000'000;
+    std::array<abi::Timeval, 2> values;
+    TRY(task.space().read_user_array(times, std::span<abi::Timeval>(values)));
+    std::array<abi::Timespec, 2> precise;
+    for (std::size_t i = 0; i < values.size(); ++i) {
+        if (values[i].microseconds < 0 || values[i].microseconds >= kMicrosecondsPerSecond) {
+            return Error::InvalidArgument;
         }
-        change = TRY(time_change(precise));
+        precise[i] = {values[i].seconds, values[i].microseconds * 1000};
+    }
+    return time_change(precise);
+}
+
+constexpr vfs::TimeChange kSetToNow{.access_ns = {}, .modify_ns = {}, .set_to_now = true};
+
+}  // namespace
+
+Result<std::int64_t> sys_utimes(Task& task, PathName path, UserPtr<abi::Timeval> times) {
+    const vfs::TimeChange change = times ? TRY(time_change_of(task, times)) : kSetToNow;
+    return change_times_at(task, abi::kAtFdcwd, path, change, 0);
+}
+
+Result<std::int64_t> sys_futimesat(Task& task, DirFd directory, PathName path, UserPtr<abi::Timeval> times) {
+    const vfs::TimeChange change = times ? TRY(time_change_of(task, times)) : kSetToNow;
+    return change_times_at(task, directory, path, change, 0);
+}
+
+Result<std::int64_t> sys_utime(Task& task, PathName path, UserPtr<std::int64_t> times) {
+    vfs::TimeChange change = kSetToNow;
+    if (times) {
+        std::array<std::int64_t, 2> seconds;
+        TRY(task.space().read_user_array(times, std::span<std::int64_t>(seconds)));
+        change = TRY(time_change({abi::Timespec{seconds[0], 0}, abi::Timespec{seconds[1], 0}}));
     }
     return change_times_at(task, abi::kAtFdcwd, path, change, 0);
 }

@@ -8,26 +8,12 @@
 #include "services/linux/process.h"
 #include "services/linux/process_tree.h"
 #include "services/linux/resource_usage.h"
+#include "services/linux/scheduling_policy.h"
 #include "services/linux/syscalls.h"
 #include "services/linux/task.h"
 
 namespace kernel::linux_abi {
 namespace {
-
-Result<RefPtr<Task>> task_or_self(Task& task, int tid) {
-    if (tid < 0) return Error::InvalidArgument;
-    if (tid == 0) return RefPtr<Task>(task);
-    RefPtr<Task> target = process_tree::find_task(tid);
-    if (!target) return Error::NoSuchProcess;
-    return target;
-}
-
-bool may_change(const Task& task, const Task& target) {
-    if (task.credentials()->capable(security::Capability::SysNice)) return true;
-    const std::uint32_t user = task.credentials()->values().user_effective;
-    const RefPtr<security::Credentials> other = target.credentials();
-    return user == other->values().user_real || user == other->values().user_effective;
-}
 
 enum PriorityWhich : std::int32_t { kPrioProcess = 0, kPrioGroup = 1, kPrioUser = 2 };
 
@@ -83,13 +69,28 @@ void apply_limit(Task& task, Process& process, unsigned resource, const abi::Rli
 
 }  // namespace
 
+Result<RefPtr<Task>> scheduled_task(Task& task, int tid) {
+    if (tid < 0) return Error::InvalidArgument;
+    if (tid == 0) return RefPtr<Task>(task);
+    RefPtr<Task> target = process_tree::find_task(tid);
+    if (!target) return Error::NoSuchProcess;
+    return target;
+}
+
+bool may_change_scheduling(const Task& caller, const Task& target) {
+    if (caller.credentials()->capable(security::Capability::SysNice)) return true;
+    const std::uint32_t user = caller.credentials()->values().user_effective;
+    const RefPtr<security::Credentials> other = target.credentials();
+    return user == other->values().user_real || user == other->values().user_effective;
+}
+
 Result<std::int64_t> sys_sched_yield(Task&) {
     sched::yield();
     return 0;
 }
 
 Result<std::int64_t> sys_sched_getaffinity(Task& task, Pid pid, Size bytes, Address mask) {
-    const RefPtr<Task> target = TRY(task_or_self(task, pid));
+    const RefPtr<Task> target = TRY(scheduled_task(task, pid));
     if (bytes < sizeof(std::uint64_t) || bytes % sizeof(std::uint64_t) != 0) return Error::InvalidArgument;
     const std::uint64_t bits = (target->thread().affinity() & sched::CpuMask::first(platform::cpu_count())).bits();
     TRY(task.space().write_user(UserPtr<std::uint64_t>{mask.value}, bits));
@@ -97,10 +98,10 @@ Result<std::int64_t> sys_sched_getaffinity(Task& task, Pid pid, Size bytes, Addr
 }
 
 Result<std::int64_t> sys_sched_setaffinity(Task& task, Pid pid, Size bytes, Address mask) {
-    const RefPtr<Task> target = TRY(task_or_self(task, pid));
+    const RefPtr<Task> target = TRY(scheduled_task(task, pid));
     std::uint64_t bits = 0;
     TRY(task.space().copy_in(as_writable_bytes_of(bits).first(std::min<std::uint64_t>(bytes, sizeof(bits))), mask));
-    if (!may_change(task, *target)) return Error::NotPermitted;
+    if (!may_change_scheduling(task, *target)) return Error::NotPermitted;
     TRY(target->thread().set_affinity(sched::CpuMask(bits)));
     return 0;
 }
@@ -116,11 +117,12 @@ Result<std::int64_t> sys_setpriority(Task& task, Int which, Int who, Int nice) {
     Result<> outcome = {};
     TRY(for_each_selected(task, which, who, [&](Task& t) {
         sched::SchedParams params = t.thread().params();
-        if (!may_change(task, t)) {
+        if (!may_change_scheduling(task, t)) {
             outcome = Error::NotPermitted;
             return;
         }
-        if (wanted < params.nice && !task.credentials()->capable(security::Capability::SysNice)) {
+        const bool within_limit = static_cast<std::uint64_t>(20 - wanted) <= t.process().limit(abi::kRlimitNice).current;
+        if (wanted < params.nice && !within_limit && !task.credentials()->capable(security::Capability::SysNice)) {
             outcome = Error::AccessDenied;
             return;
         }
@@ -145,7 +147,7 @@ Result<std::int64_t> sys_prlimit64(Task& task, Pid pid, ResourceArg resource, In
     if (!target) return Error::NoSuchProcess;
     if (target.get() != &task.process()) {
         const RefPtr<Task> other = process_tree::any_task(*target);
-        if (other && !may_change(task, *other)) return Error::NotPermitted;
+        if (other && !may_change_scheduling(task, *other)) return Error::NotPermitted;
     }
     const abi::Rlimit old = target->limit(resource);
     if (!limit.is_null()) {

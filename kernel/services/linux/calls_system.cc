@@ -50,11 +50,11 @@ Result<std::int64_t> set_no_new_privileges(Task& task) {
 Result<std::int64_t> sys_uname(Task& task, OutStruct<abi::Utsname> name) {
     abi::Utsname result{};
     put(result.sysname, kSystemName);
-    put(result.nodename, kHostName);
+    put(result.nodename, host_name().view());
     put(result.release, kRelease);
     put(result.version, kVersion);
     put(result.machine, kMachine);
-    put(result.domainname, kDomainName);
+    put(result.domainname, domain_name().view());
     TRY(task.space().write_user(UserPtr<abi::Utsname>(name), result));
     return 0;
 }
@@ -147,9 +147,35 @@ Result<std::int64_t> sys_arch_prctl(Task& task, Hex code, Address address) {
     }
 }
 
-Result<std::int64_t> sys_personality(Task&, Hex persona) {
-    constexpr std::uint64_t kQuery = 0xffffffff;
-    if (persona != kQuery && persona != 0) return Error::InvalidArgument;
+// What programs ask for, no randomised addresses, is a wish; nothing here depends on the persona.
+Result<std::int64_t> sys_personality(Task& task, Hex persona) {
+    constexpr std::uint32_t kQuery = UINT32_MAX;
+    const auto wanted = static_cast<std::uint32_t>(persona.value);
+    std::atomic<std::uint32_t>& own = task.process().persona();
+    return wanted == kQuery ? own.load() : own.exchange(wanted);
+}
+
+namespace {
+
+Result<ChangeableName> name_argument(Task& task, VirtAddr address, std::int32_t length) {
+    if (!task.credentials()->capable(security::Capability::SysAdmin)) return Error::NotPermitted;
+    if (length < 0 || static_cast<std::size_t>(length) > kMaxSystemNameBytes) return Error::InvalidArgument;
+    std::array<char, kMaxSystemNameBytes> text;
+    const std::span<char> part = std::span(text).first(static_cast<std::size_t>(length));
+    TRY(task.space().copy_in(std::as_writable_bytes(part), address));
+    const std::string_view view(part.data(), part.size());
+    return ChangeableName::truncated(view.substr(0, view.find('\0')));
+}
+
+}  // namespace
+
+Result<std::int64_t> sys_sethostname(Task& task, Address name, Int length) {
+    set_host_name(TRY(name_argument(task, name, length)));
+    return 0;
+}
+
+Result<std::int64_t> sys_setdomainname(Task& task, Address name, Int length) {
+    set_domain_name(TRY(name_argument(task, name, length)));
     return 0;
 }
 

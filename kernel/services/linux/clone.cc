@@ -6,6 +6,7 @@
 #include "services/linux/process.h"
 #include "services/linux/process_file.h"
 #include "services/linux/process_tree.h"
+#include "services/linux/scheduling_policy.h"
 #include "services/linux/syscalls.h"
 #include "services/linux/task.h"
 
@@ -76,6 +77,8 @@ Result<TaskParts> child_parts(Task& parent, const CloneRequest& request, int id)
         parts.process = TRY(Process::create(id, parts.space, std::move(actions), parent.process().limits()));
         parts.process->set_program(parent.process().program());
         parts.process->dumpable().store(parent.process().dumpable().load());
+        parts.process->oom_score_adjustment().store(parent.process().oom_score_adjustment().load());
+        parts.process->persona().store(parent.process().persona().load());
     }
     parts.context = TRY(platform::UserContext::create(parts.space->page_map(), registers));
     TRY(parts.context->set_xstate(parent.context().xstate()));
@@ -87,7 +90,7 @@ void inherit(Task& parent, Task& child, const CloneRequest& request) {
     child.set_name(std::string_view(name.data()));
     child.set_blocked(parent.blocked());
     // Both were valid for the parent.
-    (void)child.thread().set_params(parent.thread().params());
+    inherit_scheduling(parent, child);
     (void)child.thread().set_affinity(parent.thread().affinity());
     // clone(2): a thread that shares memory has no alternate stack, unless its parent waits for it.
     if (!has(request, abi::kCloneVm) || has(request, abi::kCloneVfork)) child.signal_stack() = parent.signal_stack();

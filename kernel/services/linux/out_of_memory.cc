@@ -4,6 +4,7 @@
 #include <atomic>
 #include <utility>
 
+#include "core/mm/frame_allocator.h"
 #include "core/sched/scheduler.h"
 #include "lib/immortal.h"
 #include "lib/log.h"
@@ -48,10 +49,22 @@ struct Largest {
     std::uint64_t pages = 0;
 };
 
+// Thousandths of all memory more or less, proc(5); nothing for whom it must not be.
+std::uint64_t weighted_pages_of(Process& process) {
+    constexpr std::int64_t kNever = -1000;
+    const std::int64_t adjustment = process.oom_score_adjustment().load();
+    if (adjustment == kNever) {
+        return 0;
+    }
+    const auto thousandth = static_cast<std::int64_t>(mm::frame_statistics(platform::FrameZone::User).total / 1000);
+    const std::int64_t weighted = static_cast<std::int64_t>(anonymous_pages_of(process)) + adjustment * thousandth;
+    return weighted > 0 ? static_cast<std::uint64_t>(weighted) : 0;
+}
+
 Largest find_largest() {
     Largest largest;
     process_tree::for_each_in_group(0, [&](Process& process) {
-        const std::uint64_t pages = anonymous_pages_of(process);
+        const std::uint64_t pages = weighted_pages_of(process);
         if (pages > largest.pages && !process_tree::is_exiting(process)) {
             largest.process = RefPtr<Process>(process);
             largest.pages = pages;

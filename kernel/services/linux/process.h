@@ -109,6 +109,9 @@ class Process final : public object::Object, public ProcessNode {
     std::uint64_t start_ns() const { return start_ns_; }
     std::atomic<int>& parent_death_signal() { return parent_death_signal_; }
     std::atomic<bool>& dumpable() { return dumpable_; }
+    std::atomic<std::uint32_t>& barrier_registrations() { return barrier_registrations_; }  // membarrier(2)
+    std::atomic<int>& oom_score_adjustment() { return oom_score_adjustment_; }  // proc(5)
+    std::atomic<std::uint32_t>& persona() { return persona_; }  // personality(2)
     MutexGuarded<Alarm, Rank::ProcessAlarm>& alarm() { return alarm_; }
 
     // The real user when a task of it ended last, for those who wait for it.
@@ -146,6 +149,9 @@ class Process final : public object::Object, public ProcessNode {
     std::atomic<bool> uses_parent_memory_ = false;
     std::atomic<int> parent_death_signal_ = 0;
     std::atomic<bool> dumpable_ = true;
+    std::atomic<std::uint32_t> persona_ = 0;
+    std::atomic<int> oom_score_adjustment_ = 0;
+    std::atomic<std::uint32_t> barrier_registrations_ = 0;
     MutexGuarded<Alarm, Rank::ProcessAlarm> alarm_;
     std::atomic<std::uint32_t> last_uid_ = 0;
     std::atomic<bool> parent_died_ = false;

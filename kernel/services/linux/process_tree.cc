@@ -152,6 +152,10 @@ unsigned task_count() {
     return tree.with([](Tree& t) { return t.task_count; });
 }
 
+unsigned max_tasks() {
+    return tree.with([](Tree& t) { return t.max_tasks; });
+}
+
 int latest_id() {
     return tree.with([](Tree& t) { return t.next_id - 1; });
 }

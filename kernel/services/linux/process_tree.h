@@ -38,6 +38,7 @@ RefPtr<Task> any_task(Process& process);
 unsigned task_count_of_user(std::uint32_t user);
 unsigned process_count();
 unsigned task_count();
+unsigned max_tasks();
 // The id that was given out last, for /proc/loadavg.
 int latest_id();
 

@@ -191,20 +191,82 @@ Result<> cgroup(const Subject&, Text& text) {
     return {};
 }
 
-Result<> zero_line(const Subject&, Text& text) {
-    text.add("0\n");
+// From -1000, never to be ended for want of memory, to 1000, proc(5).
+Result<> oom_score_adjustment(const Subject& subject, Text& text) {
+    text.print("{}\n", target_of(subject).process->oom_score_adjustment().load());
     return {};
 }
 
-// Written by daemons at their start; there is no killer that would read it.
-Result<std::size_t> store_nothing(const Subject&, std::string_view value) {
-    return value.size();
+Result<std::size_t> store_oom_score_adjustment(const Subject& subject, std::string_view value) {
+    constexpr int kLimit = 1000;
+    const std::size_t taken = value.size();
+    std::string_view digits = value.substr(0, value.find('\n'));
+    const bool negative = digits.starts_with('-');
+    digits.remove_prefix(negative ? 1 : 0);
+    const Result<int> number = parse_number(digits);
+    if (!number || *number > kLimit) {
+        return Error::InvalidArgument;
+    }
+    const int wanted = negative ? -*number : *number;
+    std::atomic<int>& current = target_of(subject).process->oom_score_adjustment();
+    if (wanted < current.load() && !Task::current().credentials()->capable(security::Capability::SysResource)) {
+        return Error::AccessDenied;
+    }
+    current.store(wanted);
+    return taken;
 }
 
-constexpr Entry oom_score_adjustment() {
-    Entry entry = file("oom_score_adj", zero_line, 0644);
-    entry.store = store_nothing;
+constexpr Entry oom_score_adjustment_file() {
+    Entry entry = file("oom_score_adj", oom_score_adjustment, 0644);
+    entry.store = store_oom_score_adjustment;
     return entry;
+}
+
+Result<> oom_score(const Subject& subject, Text& text) {
+    const int adjustment = target_of(subject).process->oom_score_adjustment().load();
+    text.print("{}\n", adjustment > 0 ? adjustment : 0);
+    return {};
+}
+
+Result<> persona(const Subject& subject, Text& text) {
+    TRY(check_inspection(subject));
+    text.print("{:08x}\n", target_of(subject).process->persona().load());
+    return {};
+}
+
+// Time on a processor; time waited for one is not counted; time slices.
+Result<> schedstat(const Subject& subject, Text& text) {
+    const Target target = target_of(subject);
+    const CpuUsage usage = target.task ? target.task->usage() : process_tree::usage_of(*target.process);
+    text.print("{} 0 {}\n", usage.user_ns + usage.system_ns, usage.voluntary_switches + usage.involuntary_switches);
+    return {};
+}
+
+Result<> no_login_user(const Subject&, Text& text) {
+    text.add("4294967295");
+    return {};
+}
+
+// One namespace of users, in which every id is itself.
+Result<> identity_map(const Subject&, Text& text) {
+    text.add("         0          0 4294967295\n");
+    return {};
+}
+
+Result<> allowed(const Subject&, Text& text) {
+    text.add("allow\n");
+    return {};
+}
+
+Result<> children(const Subject& subject, Text& text) {
+    const Target target = target_of(subject);
+    process_tree::for_each_in_group(0, [&](Process& process) {
+        if (process_tree::parent_pid(process) == target.process->pid()) {
+            text.print("{} ", process.pid());
+        }
+        return true;
+    });
+    return {};
 }
 
 constexpr Entry dynamic_directory(std::string_view name, const DynamicChildren& children, std::uint32_t permissions) {
@@ -220,9 +282,12 @@ constexpr Entry dynamic_directory(std::string_view name, const DynamicChildren& 
         file("environ", process_environ, 0400), path_link<executable_of>("exe"),                                   \
         dynamic_directory("fd", kDescriptorLinks, 0500), dynamic_directory("fdinfo", kDescriptorFiles, 0555),      \
         file("limits", process_limits), file("maps", process_maps), file("mountinfo", process_mountinfo),          \
-        file("mounts", process_mounts), file("oom_score", zero_line), oom_score_adjustment(),                      \
+        file("mounts", process_mounts), file("oom_score", oom_score), oom_score_adjustment_file(),                 \
         path_link<root_of>("root"), file("stat", process_stat), file("statm", process_statm),                      \
-        file("status", process_status), file("wchan", wchan)
+        file("status", process_status), file("wchan", wchan), file("gid_map", identity_map),                       \
+        file("loginuid", no_login_user), file("personality", persona, 0400), file("schedstat", schedstat),         \
+        file("sessionid", no_login_user), file("setgroups", allowed), file("smaps", process_smaps),                \
+        file("smaps_rollup", process_smaps_rollup), file("uid_map", identity_map)
 
 // All that is in a process's directory belongs to the process's user.
 template <std::size_t Count>
@@ -233,7 +298,8 @@ constexpr std::array<Entry, Count> owned(std::array<Entry, Count> entries) {
     return entries;
 }
 
-constexpr std::array kThreadEntries = owned(std::to_array<Entry>({KPIO_PROC_COMMON_ENTRIES}));
+constexpr std::array kThreadEntries =
+    owned(std::to_array<Entry>({KPIO_PROC_COMMON_ENTRIES, file("children", children)}));
 
 constexpr Entry thread_directory() {
     Entry entry = directory({}, kThreadEntries);
@@ -340,14 +406,32 @@ Result<> partitions(const Subject&, Text& text) {
     return {};
 }
 
+// No controllers, proc_cgroups(5).
+Result<> cgroups(const Subject&, Text& text) {
+    text.add("#subsys_name\thierarchy\tnum_cgroups\tenabled\n");
+    return {};
+}
+
+Result<> nothing(const Subject&, Text&) {
+    return {};
+}
+
+Result<> devices(const Subject&, Text& text) {
+    text.add("Character devices:\n  1 mem\n  5 /dev/tty\n  5 /dev/console\n  5 /dev/ptmx\n\nBlock devices:\n");
+    return {};
+}
+
 Result<> empty_line(const Subject&, Text& text) {
     text.add("\n");
     return {};
 }
 
 constexpr Entry kRootEntries[] = {
+    file("cgroups", cgroups),
     file("cmdline", empty_line),
     file("cpuinfo", cpuinfo),
+    file("devices", devices),
+    file("diskstats", nothing),
     file("filesystems", filesystems),
     file("loadavg", loadavg),
     file("meminfo", meminfo),
@@ -360,6 +444,7 @@ constexpr Entry kRootEntries[] = {
     link("thread-self", thread_self),
     file("uptime", uptime),
     file("version", version),
+    file("vmstat", vmstat),
 };
 
 constexpr Entry root_directory() {

@@ -67,16 +67,19 @@ void add_escaped(Text& text, std::string_view plain, std::string_view special);
 // The path as the caller sees it.
 Result<> add_path(Text& text, const vfs::Path& path, bool mark_deleted = true);
 
+// procfs_cpuinfo.cc
+Result<> cpuinfo(const Subject&, Text& text);
+
 // procfs_system.cc
 inline constexpr std::size_t kSysEntryCount = 3;
 extern const Entry kSysEntries[kSysEntryCount];
-Result<> cpuinfo(const Subject&, Text& text);
 Result<> filesystems(const Subject&, Text& text);
 Result<> loadavg(const Subject&, Text& text);
 Result<> meminfo(const Subject&, Text& text);
 Result<> stat(const Subject&, Text& text);
 Result<> uptime(const Subject&, Text& text);
 Result<> version(const Subject&, Text& text);
+Result<> vmstat(const Subject&, Text& text);
 
 // procfs_process.cc
 Result<> process_stat(const Subject& subject, Text& text);
@@ -88,6 +91,8 @@ Result<> process_limits(const Subject& subject, Text& text);
 Result<> process_cmdline(const Subject& subject, Text& text);
 Result<> process_environ(const Subject& subject, Text& text);
 Result<> process_maps(const Subject& subject, Text& text);
+Result<> process_smaps(const Subject& subject, Text& text);
+Result<> process_smaps_rollup(const Subject& subject, Text& text);
 
 // procfs_descriptors.cc
 extern const vfs::pseudofs::DynamicChildren kDescriptorLinks;

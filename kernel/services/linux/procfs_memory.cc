@@ -104,7 +104,11 @@ Result<> process_environ(const Subject& subject, Text& text) {
     return add_memory(process, text, program.environment_start, program.environment_end);
 }
 
-Result<> process_maps(const Subject& subject, Text& text) {
+namespace {
+
+// visit(space, region) for each mapping of the process.
+template <class Visitor>
+Result<> for_each_region(const Subject& subject, Visitor visit) {
     TRY(check_inspection(subject));
     const RefPtr<mm::AddressSpace> space = target_of(subject).process->space();
     VirtAddr address{};
@@ -113,9 +117,80 @@ Result<> process_maps(const Subject& subject, Text& text) {
         if (!region) {
             break;
         }
-        TRY(add_region(text, *region));
+        TRY(visit(*space, *region));
         address = region->end;
     }
+    return {};
+}
+
+// In pages.
+struct Resident {
+    std::uint64_t anonymous = 0;         // private copies
+    std::uint64_t shared_anonymous = 0;  // of those, with another process
+    std::uint64_t of_file = 0;
+
+    void add(const mm::RegionUsage& usage) {
+        anonymous += usage.anonymous_pages;
+        shared_anonymous += usage.shared_pages;
+        of_file += usage.object_pages;
+    }
+    std::uint64_t all() const { return anonymous + of_file; }
+};
+
+void add_kib(Text& text, std::string_view name, std::uint64_t pages) {
+    text.print("{:<15} {:8} kB\n", name, pages * (kPageSize / 1024));
+}
+
+// Pages of files count as shared and clean: who else maps them is not known here, nor which were written.
+void add_resident(Text& text, const Resident& pages) {
+    add_kib(text, "Rss:", pages.all());
+    add_kib(text, "Pss:", pages.all() - pages.shared_anonymous / 2);
+    add_kib(text, "Shared_Clean:", pages.of_file);
+    add_kib(text, "Shared_Dirty:", pages.shared_anonymous);
+    add_kib(text, "Private_Clean:", 0);
+    add_kib(text, "Private_Dirty:", pages.anonymous - pages.shared_anonymous);
+    add_kib(text, "Referenced:", pages.all());
+    add_kib(text, "Anonymous:", pages.anonymous);
+    for (const std::string_view name : {"LazyFree:", "AnonHugePages:", "ShmemPmdMapped:", "FilePmdMapped:",
+                                        "Shared_Hugetlb:", "Private_Hugetlb:", "Swap:", "SwapPss:", "Locked:"}) {
+        add_kib(text, name, 0);
+    }
+}
+
+}  // namespace
+
+Result<> process_maps(const Subject& subject, Text& text) {
+    return for_each_region(subject,
+                           [&](mm::AddressSpace&, const mm::RegionInfo& region) { return add_region(text, region); });
+}
+
+Result<> process_smaps(const Subject& subject, Text& text) {
+    return for_each_region(subject, [&](mm::AddressSpace& space, const mm::RegionInfo& region) -> Result<> {
+        TRY(add_region(text, region));
+        add_kib(text, "Size:", (region.end - region.start) >> kPageShift);
+        add_kib(text, "KernelPageSize:", 1);
+        add_kib(text, "MMUPageSize:", 1);
+        Resident pages;
+        pages.add(space.region_usage(region.start, region.end));
+        add_resident(text, pages);
+        text.add("THPeligible:           0\n");
+        return {};
+    });
+}
+
+Result<> process_smaps_rollup(const Subject& subject, Text& text) {
+    Resident pages;
+    std::optional<VirtAddr> first;
+    VirtAddr last{};
+    TRY(for_each_region(subject, [&](mm::AddressSpace& space, const mm::RegionInfo& region) -> Result<> {
+        first = first.value_or(region.start);
+        last = region.end;
+        pages.add(space.region_usage(region.start, region.end));
+        return {};
+    }));
+    text.print("{:08x}-{:08x} ---p 00000000 00:00 0                          [rollup]\n",
+               first.value_or(VirtAddr{}).value, last.value);
+    add_resident(text, pages);
     return {};
 }
 

@@ -120,7 +120,7 @@ void add_capabilities(Text& text, const security::CredentialValues& values) {
     text.print("CapInh:\t{:016x}\nCapPrm:\t{:016x}\nCapEff:\t{:016x}\nCapBnd:\t{:016x}\nCapAmb:\t{:016x}\n",
                values.inheritable.bits, values.permitted.bits, values.effective.bits, values.bounding.bits,
                values.ambient.bits);
-    text.print("NoNewPrivs:\t{}\nSeccomp:\t0\n", values.no_new_privileges ? 1 : 0);
+    text.print("NoNewPrivs:\t{}\nSeccomp:\t0\nSeccomp_filters:\t0\n", values.no_new_privileges ? 1 : 0);
 }
 
 void add_memory_lines(Text& text, const mm::SpaceUsage& memory) {
@@ -243,11 +243,13 @@ Result<> process_status(const Subject& subject, Text& text) {
         text.add("\n");
         add_memory_lines(text, memory_of(process));
     }
+    text.add("CoreDumping:\t0\nTHP_enabled:\t0\n");
     text.print("Threads:\t{}\n", thread_count(process));
     add_signal_lines(text, signals_of(target), process);
     if (credentials) {
         add_capabilities(text, credentials->values());
         add_cpu_lines(text, target.task->thread().affinity().bits());
+        text.add("Mems_allowed:\t1\nMems_allowed_list:\t0\n");
         const CpuUsage usage = process_tree::usage_of(process);
         text.print("voluntary_ctxt_switches:\t{}\nnonvoluntary_ctxt_switches:\t{}\n", usage.voluntary_switches,
                    usage.involuntary_switches);

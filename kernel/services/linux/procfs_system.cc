@@ -4,6 +4,7 @@
 
 #include "core/mm/frame_allocator.h"
 #include "core/mm/reclaim.h"
+#include "core/sched/run_queue.h"
 #include "core/sched/scheduler.h"
 #include "platform/clock.h"
 #include "platform/cpu.h"
@@ -62,6 +63,13 @@ Result<> constant_line(const Subject&, Text& text) {
     return {};
 }
 
+template <ChangeableName (*Get)()>
+Result<> name_line(const Subject&, Text& text) {
+    text.add(Get().view());
+    text.add("\n");
+    return {};
+}
+
 template <std::uint64_t Value>
 Result<> constant_number(const Subject&, Text& text) {
     text.print("{}\n", Value);
@@ -92,6 +100,30 @@ constexpr std::uint64_t kEntropyBits = 256;
 constexpr std::uint64_t kOverflowId = 65534;
 constexpr std::uint64_t kMaxGroups = 65536;
 
+Result<> threads_max(const Subject&, Text& text) {
+    text.print("{}\n", process_tree::max_tasks());
+    return {};
+}
+
+// A write of the whole name, by one who may (proc_sys_kernel(5)).
+template <void (*Set)(const ChangeableName&)>
+Result<std::size_t> store_name(const Subject&, std::string_view name) {
+    if (!Task::current().credentials()->capable(security::Capability::SysAdmin)) {
+        return Error::NotPermitted;
+    }
+    Set(ChangeableName::truncated(name.substr(0, name.find('\n'))));
+    return name.size();
+}
+
+template <ChangeableName (*Get)(), void (*Set)(const ChangeableName&)>
+constexpr Entry name_file(std::string_view name) {
+    Entry entry = file(name, name_line<Get>, 0644);
+    entry.store = store_name<Set>;
+    return entry;
+}
+
+constexpr std::string_view kCorePattern = "core";
+
 constexpr Entry kRandom[] = {
     file("entropy_avail", constant_number<kEntropyBits>),
     file("poolsize", constant_number<kEntropyBits>),
@@ -99,8 +131,9 @@ constexpr Entry kRandom[] = {
 };
 constexpr Entry kKernel[] = {
     file("cap_last_cap", constant_number<security::kCapabilityCount - 1>),
-    file("hostname", constant_line<kHostName>),
-    file("domainname", constant_line<kDomainName>),
+    file("core_pattern", constant_line<kCorePattern>),
+    name_file<host_name, set_host_name>("hostname"),
+    name_file<domain_name, set_domain_name>("domainname"),
     file("ngroups_max", constant_number<kMaxGroups>),
     file("osrelease", constant_line<kRelease>),
     file("ostype", constant_line<kSystemName>),
@@ -109,6 +142,8 @@ constexpr Entry kKernel[] = {
     file("pid_max", constant_number<process_tree::kMaxPid>),
     directory("random", kRandom),
     file("randomize_va_space", constant_number<2>),
+    file("sched_rr_timeslice_ms", constant_number<sched::kRoundRobinSliceNs / 1'000'000>),
+    file("threads-max", threads_max),
     file("version", constant_line<kVersion>),
 };
 constexpr Entry kFs[] = {
@@ -120,6 +155,8 @@ constexpr Entry kVm[] = {
     file("max_map_count", constant_number<kMaxMappings>),
     file("overcommit_memory", constant_number<0>),
     file("overcommit_ratio", constant_number<50>),
+    file("mmap_min_addr", constant_number<65536>),
+    file("nr_hugepages", constant_number<0>),
     file("swappiness", constant_number<60>),
 };
 
@@ -130,18 +167,6 @@ constinit const Entry kSysEntries[] = {
     directory("kernel", kKernel),
     directory("vm", kVm),
 };
-
-Result<> cpuinfo(const Subject&, Text& text) {
-    const unsigned count = platform::cpu_count();
-    for (unsigned cpu = 0; cpu < count; ++cpu) {
-        text.print("processor\t: {}\nvendor_id\t: unknown\ncpu family\t: 6\nmodel\t\t: 0\nmodel name\t: {}\n", cpu,
-                   kMachine);
-        text.print("physical id\t: 0\nsiblings\t: {}\ncore id\t\t: {}\ncpu cores\t: {}\n", count, cpu, count);
-        text.add("fpu\t\t: yes\nflags\t\t: fpu tsc cx8 cmov mmx fxsr sse sse2 syscall nx lm\n");
-        text.add("clflush size\t: 64\naddress sizes\t: 40 bits physical, 48 bits virtual\n\n");
-    }
-    return {};
-}
 
 Result<> filesystems(const Subject&, Text& text) {
     for (std::size_t i = 0;; ++i) {
@@ -185,6 +210,19 @@ Result<> meminfo(const Subject&, Text& text) {
     add_memory_line(text, "Committed_AS:", memory.total - memory.free);
     add_memory_line(text, "VmallocTotal:", 0);
     add_memory_line(text, "VmallocUsed:", 0);
+    return {};
+}
+
+// The lines that programs look for, of those that mean something here.
+Result<> vmstat(const Subject&, Text& text) {
+    const mm::FrameStatistics memory = mm::frame_statistics(platform::FrameZone::User);
+    const std::uint64_t cached = mm::reclaimable_frames();
+    text.print("nr_free_pages {}\nnr_inactive_anon 0\nnr_active_anon {}\nnr_inactive_file {}\nnr_active_file 0\n",
+               memory.free, memory.total - memory.free - cached, cached);
+    text.print("nr_anon_pages {}\nnr_mapped {}\nnr_file_pages {}\nnr_dirty 0\nnr_writeback 0\n",
+               memory.total - memory.free - cached, cached, cached);
+    text.print("pgpgin 0\npgpgout 0\npswpin 0\npswpout 0\npgfault {}\npgmajfault 0\n", total_page_faults());
+    text.add("oom_kill 0\n");
     return {};
 }
 

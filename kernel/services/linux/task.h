@@ -106,6 +106,9 @@ class Task final : public object::Object {
         recheck_ = true;
         thread_->clear_interrupt();
     }
+    // Which stay in user mode this is, a number of its own, or none at the moment. Any thread.
+    static constexpr std::uint64_t kNotInUser = 0;
+    std::uint64_t user_stay() const { return in_user_.load() ? user_stays_.load() : kNotInUser; }
     // Asks the task to end at its next way out of the kernel. From any thread.
     void request_exit();
     bool exit_requested() const { return exit_requested_.load(std::memory_order_acquire); }
@@ -126,6 +129,14 @@ class Task final : public object::Object {
 
     // The fault or exception that raised the latest synchronous signal.
     const platform::Trap& last_trap() const { return last_trap_; }
+
+    // What the scheduler does not know of sched(7) and ioprio_set(2). Any thread.
+    struct SchedulingNotes {
+        std::atomic<bool> batch = false;  // SCHED_BATCH, which is scheduled like SCHED_OTHER
+        std::atomic<bool> reset_on_fork = false;
+        std::atomic<std::uint16_t> io_priority = 0;
+    };
+    SchedulingNotes& scheduling_notes() { return scheduling_notes_; }
 
     // Processor time and faults so far. Any thread.
     CpuUsage usage() const;
@@ -175,6 +186,7 @@ class Task final : public object::Object {
     std::atomic<bool> exit_requested_ = false;
     std::atomic<bool> in_user_ = false;  // between the last look at the flags and the return of enter_user
     bool recheck_ = true;
+    std::atomic<std::uint64_t> user_stays_ = 0;
     bool keep_registers_ = false;
     int exit_code_ = 0;
     UserPtr<std::int32_t> clear_child_tid_{};
@@ -182,6 +194,7 @@ class Task final : public object::Object {
     std::optional<std::uint64_t> restart_deadline_ns_;
     std::atomic<std::uint64_t> minor_faults_ = 0;
     platform::Trap last_trap_{};
+    SchedulingNotes scheduling_notes_;
 };
 
 // Of all tasks since boot.

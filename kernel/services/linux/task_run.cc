@@ -100,6 +100,8 @@ abi::Siginfo signal_of_fault(Error error, VirtAddr address) {
 // since the last complete look.
 bool Task::claim_user_mode() {
     if (recheck_) return false;
+    // Only this thread writes it.
+    user_stays_.store(user_stays_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     // Whoever kicks from now on sends an interrupt to this CPU; whoever did before is seen here.
     in_user_.store(true);
     if (!thread_->interrupt_pending()) [[likely]] return true;

@@ -32,7 +32,7 @@ inline constexpr std::size_t kPage = 4096;
 // These programs are meant for KPIO alone: on Linux some tries would do harm.
 inline void require_kpio() {
     utsname name;
-    if (uname(&name) != 0 || std::strcmp(name.sysname, "KPIO") != 0) {
+    if (uname(&name) != 0 || std::strstr(name.release, "kpio") == nullptr) {
         std::fprintf(stderr, "not in KPIO\n");
         _exit(77);
     }

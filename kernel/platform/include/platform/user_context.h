@@ -76,4 +76,10 @@ std::uint64_t xstate_features();
 // CPUID leaf 1, edx, as programs find it in AT_HWCAP.
 std::uint32_t cpu_feature_word();
 
+// CPUID, as programs can execute it themselves; zeros for a leaf that the processor does not have.
+struct CpuIdentification {
+    std::uint32_t eax = 0, ebx = 0, ecx = 0, edx = 0;
+};
+CpuIdentification cpu_identification(std::uint32_t leaf, std::uint32_t subleaf = 0);
+
 }  // namespace kernel::platform

@@ -2,7 +2,6 @@
 #include "services/linux/socket_address.h"
 
 #include <algorithm>
-#include <cstring>
 
 #include "lib/bytes.h"
 #include "lib/scope_guard.h"

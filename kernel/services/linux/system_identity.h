@@ -7,8 +7,7 @@
 // How the system names itself, uname(2) and /proc/sys/kernel.
 namespace kernel::linux_abi {
 
-// What programs look at to know whose interface this is: configure scripts, package tools.
-inline constexpr std::string_view kSystemName = "Linux";
+inline constexpr std::string_view kSystemName = "KPIO";
 // The Linux release whose interface this follows, because programs parse it, and our own version.
 inline constexpr std::string_view kRelease = "6.1.0-kpio";
 inline constexpr std::string_view kVersion = "KPIO 0.1.0";

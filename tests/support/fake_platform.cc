@@ -12,6 +12,7 @@
 #include <cstring>
 
 #include "lib/own.h"
+#include "platform/user_clock.h"
 #include "platform/clock.h"
 #include "platform/cpu.h"
 #include "platform/entropy.h"
@@ -302,6 +303,14 @@ using test_support::kUserFrames;
 
 [[gnu::weak]] std::uint64_t ticks_to_ns(std::uint64_t ticks) {
     return ticks;
+}
+
+[[gnu::weak]] std::uint64_t user_ticks() {
+    return monotonic_ns();
+}
+
+[[gnu::weak]] std::optional<UserClock> user_clock() {
+    return std::nullopt;
 }
 
 [[gnu::weak]] std::uint64_t monotonic_ns() {

@@ -22,7 +22,7 @@ constexpr Access without_write(Access access) {
 }
 
 // What a region is for, where that matters to limits or to who looks at the list of regions.
-enum class RegionKind : std::uint8_t { Normal, Heap, Stack, Vdso };
+enum class RegionKind : std::uint8_t { Normal, Heap, Stack, Vdso, TimePage };
 
 // A mapping to be made. Addresses, sizes and offsets are in bytes.
 struct MapRequest {

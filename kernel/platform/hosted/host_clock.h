@@ -18,5 +18,7 @@ constexpr timespec to_timespec(std::uint64_t ns) {
 
 // Sets time zero of the kernel's clock, in the host's time; 0: now.
 void set_up_clock(std::uint64_t start_ns = 0);
+// After that, once: whether programs may read the time stamp counter as a clock.
+void set_up_user_clock();
 
 }  // namespace kernel::platform::hosted

@@ -59,6 +59,7 @@ void set_up_limits() {
 void hosted_start(const HostedOptions& options) {
     fill_standard_streams();
     set_up_clock(options.start_ns);
+    set_up_user_clock();
     umask(0);  // permissions are the guest's business
     set_up_limits();
     if (!set_up_frames(options.memory_bytes, kernel_zone_bytes(options.memory_bytes))) {

@@ -11,6 +11,7 @@
 #include "platform/x86_64/cpu_features.h"
 #include "platform/x86_64/instructions.h"
 #include "platform/x86_64/local_apic.h"
+#include "platform/user_clock.h"
 #include "platform/x86_64/rtc.h"
 
 namespace kernel::platform::x86 {
@@ -133,6 +134,23 @@ std::uint64_t ticks_to_ns(std::uint64_t ticks) {
 
 std::uint64_t realtime_ns() {
     return x86::realtime_at_boot_ns + monotonic_ns();
+}
+
+std::uint64_t user_ticks() {
+    return x86::read_tsc();
+}
+
+// The kernel's own line. Only its refinement changes it, soon after boot.
+std::optional<UserClock> user_clock() {
+    const x86::ClockLine& line = *x86::line.load(std::memory_order_acquire);
+    const std::uint64_t tsc = x86::read_tsc();
+    const std::uint64_t now_ns = line.ns_at(tsc);
+    const bool is_final = x86::refine_at_ns == kNoDeadline;
+    return UserClock{.ticks = tsc,
+                     .limit_ticks = is_final ? x86::tsc_hz * 60 : x86::tsc_hz / 64,
+                     .ns_per_tick = line.ns_per_cycle,
+                     .monotonic_ns = now_ns,
+                     .realtime_ns = x86::realtime_at_boot_ns + now_ns};
 }
 
 void set_timer(std::uint64_t deadline_ns) {

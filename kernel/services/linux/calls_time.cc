@@ -9,6 +9,7 @@
 #include "services/linux/syscalls.h"
 #include "services/linux/task.h"
 #include "services/linux/timer_clock.h"
+#include "services/linux/vdso.h"
 
 namespace kernel::linux_abi {
 namespace {
@@ -81,12 +82,14 @@ Result<std::int64_t> sys_nanosleep(Task& task, InStruct<abi::Timespec> request, 
 }
 
 Result<std::int64_t> sys_gettimeofday(Task& task, OutStruct<abi::Timeval> time, OutStruct<abi::Timezone> zone) {
+    refresh_time_page();
     if (!time.is_null()) TRY(task.space().write_user(UserPtr<abi::Timeval>(time), timeval_of(platform::realtime_ns())));
     if (!zone.is_null()) TRY(task.space().write_user(UserPtr<abi::Timezone>(zone), abi::Timezone{0, 0}));
     return 0;
 }
 
 Result<std::int64_t> sys_time(Task& task, UserPtr<std::int64_t> time) {
+    refresh_time_page();
     const auto seconds = static_cast<std::int64_t>(platform::realtime_ns() / kSecondNs);
     if (!time.is_null()) TRY(task.space().write_user(time, seconds));
     return seconds;

@@ -58,6 +58,8 @@ std::string_view special_name(mm::RegionKind kind) {
             return "[stack]";
         case mm::RegionKind::Vdso:
             return "[vdso]";
+        case mm::RegionKind::TimePage:
+            return "[vvar]";
         case mm::RegionKind::Normal:
             break;
     }

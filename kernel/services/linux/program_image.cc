@@ -8,6 +8,7 @@
 #include "platform/entropy.h"
 #include "services/linux/elf_loader.h"
 #include "services/linux/hardware_capabilities.h"
+#include "services/linux/vdso.h"
 
 namespace kernel::linux_abi {
 namespace {
@@ -66,12 +67,14 @@ struct AuxiliaryInput {
     const ElfFile& elf;
     const LoadedElf& program;
     VirtAddr interpreter_base{};
+    VirtAddr vdso{};
     VirtAddr random{}, platform_name{}, file_name{};
     const security::CredentialValues& identity;
 };
 
 Result<> append_auxiliary(Vector<std::uint64_t>& words, const AuxiliaryInput& in) {
-    const std::array<std::array<std::uint64_t, 2>, 19> entries{{
+    const std::array<std::array<std::uint64_t, 2>, 20> entries{{
+        {abi::kAtSysinfoEhdr, in.vdso.value},
         {abi::kAtPhdr, in.program.program_headers.value},
         {abi::kAtPhent, sizeof(abi::ElfProgramHeader)},
         {abi::kAtPhnum, in.elf.segments.size()},
@@ -110,6 +113,7 @@ Result<> push_text(StackWriter& stack, std::string_view text) {
 Result<> build_stack(const ImageRequest& request, const ElfFile& elf, const LoadedElf& program, VirtAddr interpreter_base,
                      ProgramImage& image) {
     StackWriter stack(*image.space, TRY(map_stack(*image.space)));
+    const VirtAddr vdso = TRY(map_vdso(*image.space));
     stack.align(16);
     TRY(push_text(stack, request.name));
     const VirtAddr file_name = stack.pointer();
@@ -130,7 +134,7 @@ Result<> build_stack(const ImageRequest& request, const ElfFile& elf, const Load
     TRY(words.push_back(request.arguments.arguments.count()));
     TRY(append_pointers(words, image.arguments_start, request.arguments.arguments.bytes()));
     TRY(append_pointers(words, image.environment_start, request.arguments.environment.bytes()));
-    TRY(append_auxiliary(words, {elf, program, interpreter_base, random_address, platform_name, file_name, request.credentials.values()}));
+    TRY(append_auxiliary(words, {elf, program, interpreter_base, vdso, random_address, platform_name, file_name, request.credentials.values()}));
     stack.align(16);
     if (words.size() % 2 != 0) {
         constexpr std::uint64_t kPadding = 0;

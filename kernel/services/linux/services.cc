@@ -8,6 +8,7 @@
 #include "services/linux/procfs.h"
 #include "services/linux/pty.h"
 #include "services/linux/sysfs.h"
+#include "services/linux/vdso.h"
 #include "services/vfs/device_registry.h"
 
 namespace kernel::linux_abi {
@@ -19,6 +20,7 @@ Result<> initialize_services(unsigned max_tasks) {
     TRY(initialize_console());
     TRY(initialize_pseudo_terminals());
     TRY(register_procfs());
+    TRY(initialize_vdso());
     TRY(register_sysfs());
     vfs::set_fifo_opener(&open_fifo);
     return {};

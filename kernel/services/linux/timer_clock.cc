@@ -5,10 +5,12 @@
 #include "platform/clock.h"
 #include "services/linux/process_tree.h"
 #include "services/linux/resource_usage.h"
+#include "services/linux/vdso.h"
 
 namespace kernel::linux_abi {
 
 Result<std::uint64_t> read_clock(Task& task, std::int32_t clock) {
+    refresh_time_page();
     switch (clock) {
         case abi::kClockRealtime:
         case abi::kClockRealtimeCoarse:

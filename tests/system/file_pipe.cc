@@ -268,13 +268,12 @@ void set_alarm_handler(int flags) {
     CHECK_OK(sigaction(SIGUSR1, &action, nullptr));
 }
 
-// Signals this process until it says that it is enough.
+// Signals this process when it waits.
 pid_t start_signaller() {
     const pid_t target = getpid();
     return check::start_child([=] {
-        usleep(30'000);
+        check::wait_until_asleep(target);
         kill(target, SIGUSR1);
-        usleep(30'000);
     });
 }
 
@@ -310,7 +309,7 @@ TEST(a_wait_is_restarted) {
     Pipe p;
     const pid_t target = getpid();
     const pid_t child = check::start_child([&] {
-        usleep(30'000);
+        check::wait_until_asleep(target);
         kill(target, SIGUSR1);
         usleep(30'000);
         CHECK_EQ(write(p.writer, "y", 1), 1);

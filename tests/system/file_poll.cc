@@ -174,7 +174,7 @@ void install(int flags) {
 pid_t start_signaller(int number = SIGUSR1) {
     const pid_t target = getpid();
     return check::start_child([=] {
-        usleep(30'000);
+        check::wait_until_asleep(target);
         kill(target, number);
     });
 }

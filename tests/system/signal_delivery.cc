@@ -3,8 +3,11 @@
 #include <sched.h>
 #include <signal.h>
 
+#include <time.h>
+
 #include <algorithm>
 #include <atomic>
+#include <thread>
 
 #include "system/support/check.h"
 
@@ -286,6 +289,51 @@ TEST(several_at_once) {
     CHECK_OK(sigprocmask(SIG_UNBLOCK, &set, nullptr));
     CHECK_EQ(order, std::string("12T"));
     signal(SIGTERM, SIG_DFL);
+}
+
+// A signal of the process comes just when the thread that would take it blocks it: another one takes it.
+TEST(a_new_mask_leaves_the_signal_to_another_thread) {
+    static std::atomic<int> taken;
+    taken = 0;
+    install(SIGUSR1, [](int) { ++taken; });
+    const sigset_t set = set_of({SIGUSR1});
+    std::atomic<int> round = 0;
+    std::atomic<bool> stop = false;
+    std::thread taker([&] {
+        while (!stop) {
+            sched_yield();
+        }
+    });
+    CHECK_EQ(pthread_sigmask(SIG_BLOCK, &set, nullptr), 0);
+    std::thread sender([&] {
+        for (int sent = 0; !stop;) {
+            if (sent < round) {
+                ++sent;
+                kill(getpid(), SIGUSR1);
+            } else {
+                sched_yield();
+            }
+        }
+    });
+    constexpr int kRounds = 200;
+    for (int i = 1; i <= kRounds && check::failures == 0; ++i) {
+        CHECK_EQ(pthread_sigmask(SIG_UNBLOCK, &set, nullptr), 0);
+        round = i;
+        for (volatile int wait = i % 500; wait > 0; wait = wait - 1) {
+        }
+        CHECK_EQ(pthread_sigmask(SIG_BLOCK, &set, nullptr), 0);
+        timespec limit;
+        clock_gettime(CLOCK_MONOTONIC, &limit);
+        limit.tv_sec += 10;
+        for (timespec now = {}; taken < i && now.tv_sec < limit.tv_sec; sched_yield()) {
+            clock_gettime(CLOCK_MONOTONIC, &now);
+        }
+        CHECK_EQ(taken.load(), i);
+    }
+    stop = true;
+    taker.join();
+    sender.join();
+    CHECK_EQ(pthread_sigmask(SIG_UNBLOCK, &set, nullptr), 0);
 }
 
 TEST(a_child_interrupts_its_busy_parent) {

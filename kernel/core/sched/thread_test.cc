@@ -188,15 +188,18 @@ TEST(Thread, AnInterruptOutlivesItsToken) {
 TEST(Thread, MovesWhenItsCpuIsForbidden) {
     run_in_kernel([] {
         std::atomic<bool> stop = false;
-        KernelThread runner([&] { run_as_user_until([&] { return stop.load(); }, kLongNs); });
-        KernelThread waiting([&] { run_as_user_until([&] { return stop.load(); }, kLongNs); });
-        for (int round = 0; round < 200; ++round) {
+        // Longer than all rounds together may take on a busy host.
+        const auto run = [&] { run_as_user_until([&] { return stop.load(); }, 200 * kLongNs); };
+        KernelThread runner(run);
+        KernelThread waiting(run);
+        for (int round = 0; round < 200 && !testing::Test::HasFailure(); ++round) {
             const unsigned cpu = static_cast<unsigned>(round) % test::kMachineCpus;
             for (KernelThread* thread : {&runner, &waiting}) {
                 EXPECT_TRUE((*thread)->set_affinity(CpuMask::only(cpu)).has_value());
             }
             for (KernelThread* thread : {&runner, &waiting}) {
-                EXPECT_TRUE(run_as_user_until([&] { return (*thread)->cpu() == cpu; }, kLongNs));
+                EXPECT_TRUE(run_as_user_until([&] { return (*thread)->cpu() == cpu; }, kLongNs))
+                    << "round " << round << ", on CPU " << (*thread)->cpu();
             }
         }
         stop = true;

@@ -80,31 +80,6 @@ const std::uint32_t* stop_word(const std::atomic<std::uint32_t>& word) {
     return reinterpret_cast<const std::uint32_t*>(&word);
 }
 
-void on_timer(Vcpu& self) {
-    const std::uint64_t now = host_monotonic_ns();
-    self.armed_ns.store(kNoDeadline, std::memory_order_relaxed);
-    if (now >= self.deadline_ns.load(std::memory_order_relaxed)) {
-        self.deadline_ns.store(kNoDeadline, std::memory_order_relaxed);
-        self.pending.fetch_or(static_cast<std::uint32_t>(Interrupts::Timer));
-    }
-    if (now >= self.limit_ns.load(std::memory_order_relaxed)) {
-        self.limit_reached.store(1, std::memory_order_relaxed);
-    }
-}
-
-void on_vcpu_signal(int, siginfo_t* info, void* context) {
-    if (info->si_code == SI_TIMER) {
-        on_timer(this_vcpu());
-    }
-    greg_t& rip = static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_RIP];
-    // SAFETY: addresses of labels in vcpu_wait.S, compared and stored as numbers.
-    const auto begin = reinterpret_cast<greg_t>(kpio_vcpu_ioctl_begin);
-    const auto end = reinterpret_cast<greg_t>(kpio_vcpu_ioctl_end);
-    if (rip >= begin && rip < end) {
-        rip = reinterpret_cast<greg_t>(kpio_vcpu_ioctl_stopped);
-    }
-}
-
 void create_timer(Vcpu& self) {
     sigevent event{};
     event.sigev_notify = SIGEV_THREAD_ID;
@@ -117,7 +92,8 @@ void create_timer(Vcpu& self) {
 }
 
 // Makes the host's timer fire no later than the nearest deadline. One that fires too early costs a signal and is set
-// anew here, which is cheaper than following each change of the deadline.
+// anew, which is cheaper than following each change of the deadline. Async-signal-safe: the timer's own signal may
+// interrupt it anywhere, and then sets the same time.
 void arm_host_timer(Vcpu& self) {
     const std::uint64_t wanted =
         std::min(self.deadline_ns.load(std::memory_order_relaxed), self.limit_ns.load(std::memory_order_relaxed));
@@ -131,6 +107,36 @@ void arm_host_timer(Vcpu& self) {
     itimerspec setting{};
     setting.it_value = to_timespec(std::max<std::uint64_t>(wanted, 1));  // 0 would disarm
     timer_settime(self.timer, TIMER_ABSTIME, &setting, nullptr);
+}
+
+void on_timer(Vcpu& self) {
+    const std::uint64_t now = host_monotonic_ns();
+    self.armed_ns.store(kNoDeadline, std::memory_order_relaxed);
+    if (now >= self.deadline_ns.load(std::memory_order_relaxed)) {
+        self.deadline_ns.store(kNoDeadline, std::memory_order_relaxed);
+        self.pending.fetch_or(static_cast<std::uint32_t>(Interrupts::Timer));
+    }
+    if (now >= self.limit_ns.load(std::memory_order_relaxed)) {
+        self.limit_ns.store(kNoDeadline, std::memory_order_relaxed);
+        self.limit_reached.store(1, std::memory_order_relaxed);
+    }
+    // It may have fired too early, and the vCPU may have looked at armed_ns a moment ago and be on its way to sleep.
+    arm_host_timer(self);
+}
+
+void on_vcpu_signal(int, siginfo_t* info, void* context) {
+    if (info->si_code == SI_TIMER) {
+        const int saved_errno = errno;
+        on_timer(this_vcpu());
+        errno = saved_errno;
+    }
+    greg_t& rip = static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_RIP];
+    // SAFETY: addresses of labels in vcpu_wait.S, compared and stored as numbers.
+    const auto begin = reinterpret_cast<greg_t>(kpio_vcpu_ioctl_begin);
+    const auto end = reinterpret_cast<greg_t>(kpio_vcpu_ioctl_end);
+    if (rip >= begin && rip < end) {
+        rip = reinterpret_cast<greg_t>(kpio_vcpu_ioctl_stopped);
+    }
 }
 
 void pin_to_cpu(Vcpu& self) {

@@ -168,6 +168,8 @@ Result<std::int64_t> sys_rt_sigtimedwait(Task& task, InStruct<abi::SignalMask> s
         }
     }
     task.set_waited_signals(0);
+    // One that has come too late for this call was perhaps left to it.
+    pass_on_shared_signals(task, wanted & task.blocked());
     TRY(result);
     if (!info.is_null()) TRY(store(task, info, taken));
     return taken.signal;

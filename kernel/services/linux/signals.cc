@@ -160,11 +160,14 @@ abi::Siginfo fault_signal(int signal, int code, VirtAddr address) {
 Result<> send_to_process(Process& process, const abi::Siginfo& info) {
     KASSERT(is_valid_signal(info.signal));
     apply_send_effects(process, info.signal);
-    const RefPtr<Task> receiver = choose_receiver(process, info.signal);
+    RefPtr<Task> receiver = choose_receiver(process, info.signal);
     if (!receiver || is_dropped(process, *receiver, info.signal)) return {};
     const std::uint64_t limit = process.limit(abi::kRlimitSigpending).current;
     TRY(process.pending().with([&](PendingSignals& pending) { return pending.add(info, limit); }));
-    note_signal(process, *receiver, info.signal);
+    // Again: a task that has blocked the signal since, or ends, has passed on only what was pending then. From now on it
+    // finds this one.
+    receiver = choose_receiver(process, info.signal);
+    if (receiver) note_signal(process, *receiver, info.signal);
     return {};
 }
 

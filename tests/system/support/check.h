@@ -148,8 +148,8 @@ inline int wait_status(pid_t child) {
     return status;
 }
 
-// Until the process sleeps in a system call that a signal may end: state S, proc(5). However slow the machine is, a signal
-// that is sent then finds it there.
+// Until the process sleeps in a system call that a signal may end: state S, proc(5). However slow the machine is, a
+// signal that is sent then finds it there.
 inline void wait_until_asleep(pid_t process) {
     const std::string path = "/proc/" + std::to_string(process) + "/stat";
     for (int tries = 0; tries < 20'000; ++tries) {

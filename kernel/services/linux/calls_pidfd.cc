@@ -16,7 +16,8 @@ Result<abi::Siginfo> read_details(Task& task, const Process& target, std::int32_
     if (!info) {
         return user_signal(signal, abi::kSiUser, task);
     }
-    const abi::Siginfo details = TRY(task.space().read_user(info));
+    abi::Siginfo details = TRY(task.space().read_user(info));
+    details.padding0 = 0;  // the kernel's own mark of timers
     if (details.signal != signal) {
         return Error::InvalidArgument;
     }

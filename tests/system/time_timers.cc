@@ -402,7 +402,9 @@ TEST(interval_timers_of_processor_time) {
 }
 
 volatile sig_atomic_t profiled = 0;
-void on_profile(int) { profiled = profiled + 1; }
+void on_profile(int) {
+    profiled = profiled + 1;
+}
 
 // A loop without a single system call is interrupted.
 TEST(a_computation_is_profiled) {

@@ -38,8 +38,8 @@ Result<std::int64_t> sys_pidfd_open(Task& task, Pid pid, Hex flags) {
     if (!process) {
         return process_tree::find_task(pid) ? Error::NotFound : Error::NoSuchProcess;
     }
-    RefPtr<ProcessFile> file = TRY(
-        ProcessFile::create(anonymous_request(task, (bits & abi::kPidfdNonblock) != 0), std::move(process)));
+    RefPtr<ProcessFile> file =
+        TRY(ProcessFile::create(anonymous_request(task, (bits & abi::kPidfdNonblock) != 0), std::move(process)));
     return insert_file(task, std::move(file), true);
 }
 

@@ -121,8 +121,7 @@ Result<std::int64_t> sys_shmat(Task& task, Int id, Address address, Hex flags) {
         return Error::InvalidArgument;
     }
     const RefPtr<Segment> segment = TRY(segments->find(id));
-    TRY(segment->check_access(*task.credentials(),
-                              static_cast<IpcAccess>(read_only ? 0444u : 0666u)));
+    TRY(segment->check_access(*task.credentials(), static_cast<IpcAccess>(read_only ? 0444u : 0666u)));
     mm::MapRequest request;
     request.address = place;
     request.bytes = align_up(segment->bytes(), kPageSize);

@@ -87,9 +87,7 @@ private:
 template <class T>
 class IpcTable : public IpcTableBase {
 public:
-    Result<RefPtr<T>> find(std::int32_t id) const {
-        return static_ref_cast<T>(TRY(IpcTableBase::find(id)));
-    }
+    Result<RefPtr<T>> find(std::int32_t id) const { return static_ref_cast<T>(TRY(IpcTableBase::find(id))); }
     bool remove(T& object) { return IpcTableBase::remove(object); }
     // Without a lock; what is made meanwhile may be missed.
     template <class F>
@@ -99,7 +97,8 @@ public:
         }
     }
 
-    // shmget(2) and its like: make() -> Result<RefPtr<T>>; check(T&) -> Result<> for one that exists. Returns the number.
+    // shmget(2) and its like: make() -> Result<RefPtr<T>>; check(T&) -> Result<> for one that exists. Returns the
+    // number.
     template <class Make, class Check>
     Result<std::int32_t> get(Task& task, std::int32_t key, std::uint32_t flags, Make&& make, Check&& check) {
         while (true) {

@@ -18,8 +18,7 @@ constexpr std::uint64_t kIgnoredPeriodNs = 1'000'000;
 
 }  // namespace
 
-PosixTimer::PosixTimer(Process& process, int id, std::int32_t clock, Notification notification,
-                       RefPtr<Task> cpu_thread)
+PosixTimer::PosixTimer(Process& process, int id, std::int32_t clock, Notification notification, RefPtr<Task> cpu_thread)
     : process_(process),
       id_(id),
       clock_(clock),

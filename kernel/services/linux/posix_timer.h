@@ -11,8 +11,8 @@ namespace kernel::linux_abi {
 
 class Process;
 
-// timer_create(2). One signal of a timer is queued at a time; a period goes on when that signal is taken, which also tells
-// how many periods have passed meanwhile. So a short period costs no more than its signals.
+// timer_create(2). One signal of a timer is queued at a time; a period goes on when that signal is taken, which also
+// tells how many periods have passed meanwhile. So a short period costs no more than its signals.
 class PosixTimer final : public RefCounted {
 public:
     struct Notification {

@@ -48,9 +48,8 @@ std::uint64_t ProcessTimers::cpu_now_ns(IntervalTimer which) const {
 TimerSetting ProcessTimers::set(IntervalTimer which, const TimerSetting& setting) {
     const LockGuard guard(setting_);
     const auto expiry_from = [&](std::uint64_t now_ns) {
-        const std::uint64_t first_ns = setting.value_ns == 0
-                                           ? UINT64_MAX
-                                           : checked_add(now_ns, setting.value_ns).value_or(UINT64_MAX - 1);
+        const std::uint64_t first_ns =
+            setting.value_ns == 0 ? UINT64_MAX : checked_add(now_ns, setting.value_ns).value_or(UINT64_MAX - 1);
         return Expiry{.deadline_ns = first_ns, .interval_ns = setting.value_ns == 0 ? 0 : setting.interval_ns};
     };
     if (which == IntervalTimer::Real) {
@@ -117,8 +116,7 @@ std::uint64_t ProcessTimers::run_cpu_timers() {
 Result<int> ProcessTimers::create(std::int32_t clock, PosixTimer::Notification notification, RefPtr<Task> cpu_thread,
                                   bool value_is_id) {
     const LockGuard guard(setting_);
-    const std::uint64_t limit =
-        std::min<std::uint64_t>(process_.limit(abi::kRlimitSigpending).current, kMaxTimers);
+    const std::uint64_t limit = std::min<std::uint64_t>(process_.limit(abi::kRlimitSigpending).current, kMaxTimers);
     const Result<int> id = table_.with([&](Table& table) -> Result<int> {
         if (table.timers.size() >= limit) {
             return Error::WouldBlock;

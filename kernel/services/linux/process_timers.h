@@ -17,8 +17,8 @@ class Process;
 // The values of setitimer(2).
 enum class IntervalTimer : std::uint8_t { Real = 0, Virtual = 1, Profile = 2 };
 
-// The timers of one process: alarm(2), setitimer(2), timer_create(2). Those that count processor time are looked at when
-// a task goes back to user mode, and a task that is to stay there past the next moment is interrupted.
+// The timers of one process: alarm(2), setitimer(2), timer_create(2). Those that count processor time are looked at
+// when a task goes back to user mode, and a task that is to stay there past the next moment is interrupted.
 class ProcessTimers {
 public:
     explicit ProcessTimers(Process& process);

@@ -197,8 +197,8 @@ void SemaphoreSet::undo(int pid) {
             Semaphore& semaphore = state.semaphores[i];
             if ((*found)[i] != 0) {
                 const std::int32_t value = static_cast<std::int32_t>(semaphore.value) + (*found)[i];
-                semaphore.value = static_cast<std::uint32_t>(
-                    std::clamp(value, 0, static_cast<std::int32_t>(kMaxValue)));
+                semaphore.value =
+                    static_cast<std::uint32_t>(std::clamp(value, 0, static_cast<std::int32_t>(kMaxValue)));
                 semaphore.last_pid = pid;
             }
         }

@@ -10,8 +10,8 @@
 
 namespace kernel::linux_abi {
 
-// semget(2), semop(2): counters that several operations change at once, or not at all. Whoever waits tries again after each
-// change of the set.
+// semget(2), semop(2): counters that several operations change at once, or not at all. Whoever waits tries again after
+// each change of the set.
 class SemaphoreSet final : public IpcObject {
 public:
     static constexpr std::uint32_t kMaxValue = 32767;  // SEMVMX

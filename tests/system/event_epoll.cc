@@ -460,7 +460,9 @@ TEST(several_waiters_share_the_work) {
 }
 
 std::atomic<int> signals = 0;
-void on_signal(int) { ++signals; }
+void on_signal(int) {
+    ++signals;
+}
 
 TEST(a_signal_ends_the_wait_whatever_the_action_says) {
     const Epoll epoll;

@@ -177,9 +177,9 @@ TEST(clone_gives_a_descriptor) {
     CHECK_EXIT(check::wait_status(legacy), 7);
     close(fd);
 
-    CHECK_ERRNO(static_cast<int>(syscall(SYS_clone, CLONE_PIDFD | CLONE_PARENT_SETTID | SIGCHLD, nullptr, &fd,
-                                         nullptr, 0)),
-                EINVAL);
+    CHECK_ERRNO(
+        static_cast<int>(syscall(SYS_clone, CLONE_PIDFD | CLONE_PARENT_SETTID | SIGCHLD, nullptr, &fd, nullptr, 0)),
+        EINVAL);
     arguments.pidfd = 8;
     CHECK_ERRNO(static_cast<int>(syscall(SYS_clone3, &arguments, sizeof(arguments))), EFAULT);
     CHECK_ERRNO(waitpid(-1, nullptr, WNOHANG), ECHILD);

@@ -460,8 +460,7 @@ TEST(edges_for_epoll) {
     CHECK_EQ(epoll_wait(epoll, &event, 1, 0), 0);
     pair.close_end(1);
     CHECK_EQ(epoll_wait(epoll, &event, 1, 0), 1);
-    CHECK_EQ(static_cast<std::uint32_t>(event.events),
-             static_cast<std::uint32_t>(EPOLLIN | EPOLLRDHUP | EPOLLHUP));
+    CHECK_EQ(static_cast<std::uint32_t>(event.events), static_cast<std::uint32_t>(EPOLLIN | EPOLLRDHUP | EPOLLHUP));
     close(epoll);
 }
 

@@ -55,6 +55,17 @@ struct Siginfo {
 };
 static_assert(sizeof(Siginfo) == 128);
 
+// timer_create(2), sigevent(3type)
+enum SigeventNotify : std::int32_t { kSigevSignal = 0, kSigevNone = 1, kSigevThread = 2, kSigevThreadId = 4 };
+struct Sigevent {
+    std::uint64_t value;
+    std::int32_t signal;
+    std::int32_t notify;
+    std::int32_t thread;
+    std::int32_t padding[11];
+};
+static_assert(sizeof(Sigevent) == 64);
+
 struct SignalStack {
     std::uint64_t address;
     std::int32_t flags;

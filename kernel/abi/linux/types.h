@@ -78,6 +78,25 @@ struct Tms {
     std::int64_t user_ticks, system_ticks, children_user_ticks, children_system_ticks;
 };
 
+// adjtimex(2)
+struct Timex {
+    std::uint32_t modes;
+    std::int32_t padding0;
+    std::int64_t offset_us, frequency, max_error_us, estimated_error_us;
+    std::int32_t status;
+    std::int32_t padding1;
+    std::int64_t constant, precision_us, tolerance;
+    Timeval time;
+    std::int64_t tick_us, pps_frequency, jitter;
+    std::int32_t shift, padding2;
+    std::int64_t stability, jitter_count, calibration_count, error_count, stability_count;
+    std::int32_t tai, padding3[11];
+};
+static_assert(sizeof(Timex) == 208);
+inline constexpr std::uint32_t kAdjOffsetSsRead = 0xa001;
+inline constexpr std::int32_t kStaUnsync = 0x40;
+inline constexpr std::int32_t kTimeError = 5;
+
 struct Pollfd {
     std::int32_t fd;
     std::int16_t events;

@@ -147,6 +147,82 @@ TEST(WaitQueue, WatchersSeeEachWakeUpAndTakeNone) {
     });
 }
 
+class ReasonWatcher final : public WaitEntry {
+public:
+    ReasonWatcher(Kind kind, WakeReason wanted) : WaitEntry(kind), wanted_(wanted) {}
+    bool notify(WakeHint, WakeReason reason) override {
+        ++notified;
+        return (reason & wanted_) != 0;
+    }
+    int notified = 0;
+
+private:
+    WakeReason wanted_;
+};
+
+TEST(WaitQueue, ExclusiveWatchersTakeTurnsAndRefuse) {
+    run_in_kernel([] {
+        WaitQueue queue;
+        ReasonWatcher first(WaitEntry::Kind::ExclusiveWatcher, 1);
+        ReasonWatcher second(WaitEntry::Kind::ExclusiveWatcher, 3);
+        queue.add(first);
+        queue.add(second);
+        EXPECT_TRUE(queue.wake_one(WakeHint::None, 1));
+        EXPECT_EQ(first.notified, 1);
+        EXPECT_EQ(second.notified, 0);
+        EXPECT_TRUE(queue.wake_one(WakeHint::None, 1));  // now it is the other's turn
+        EXPECT_EQ(second.notified, 1);
+        EXPECT_TRUE(queue.wake_one(WakeHint::None, 2));  // the first one refuses
+        EXPECT_EQ(first.notified, 2);
+        EXPECT_EQ(second.notified, 2);
+        EXPECT_EQ(queue.wake_all(WakeHint::None, 1), 2u);
+        EXPECT_TRUE(queue.remove(first));
+        EXPECT_TRUE(queue.remove(second));
+    });
+}
+
+TEST(WaitQueue, WhatIsPassedOnIsNoNewsForWatchers) {
+    run_in_kernel([] {
+        WaitQueue queue;
+        CountingWatcher watcher;
+        ReasonWatcher exclusive(WaitEntry::Kind::ExclusiveWatcher, kAnyReason);
+        queue.add(watcher);
+        queue.add(exclusive);
+        queue.pass_on();
+        EXPECT_EQ(watcher.count, 0);
+        EXPECT_EQ(exclusive.notified, 0);
+        EXPECT_TRUE(queue.remove(watcher));
+        EXPECT_TRUE(queue.remove(exclusive));
+    });
+}
+
+// As an epoll set that is watched by another.
+class ForwardingWatcher final : public WaitEntry {
+public:
+    explicit ForwardingWatcher(WaitQueue& target) : WaitEntry(Kind::Watcher), target_(target) {}
+    bool notify(WakeHint hint, WakeReason reason) override { return target_.wake_one_within_notify(hint, reason); }
+
+private:
+    WaitQueue& target_;
+};
+
+TEST(WaitQueue, QueuesWakeEachOther) {
+    run_in_kernel([] {
+        WaitQueue queues[3];
+        ForwardingWatcher first(queues[1]);
+        ForwardingWatcher second(queues[2]);
+        CountingWatcher last;
+        queues[0].add(first);
+        queues[1].add(second);
+        queues[2].add(last);
+        queues[0].wake_all();
+        EXPECT_EQ(last.count, 1);
+        queues[0].remove(first);
+        queues[1].remove(second);
+        queues[2].remove(last);
+    });
+}
+
 // Units are produced one wake-up each; consumers time out and are interrupted all the while. A lost wake-up would leave
 // a unit and a sleeper behind.
 TEST(WaitQueue, NoWakeUpIsLost) {

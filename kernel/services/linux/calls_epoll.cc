@@ -62,8 +62,8 @@ Result<std::int64_t> wait_for_events(Task& task, std::int32_t epoll_fd, UserPtr<
         if (count != 0 || deadline_ns == kAlreadyOver) {
             return static_cast<std::int64_t>(count);
         }
-        const Result<> waited = sched::wait_until(
-            set.waiters(), [&] { return set.may_have_events(); }, {.deadline_ns = deadline_ns, .interruptible = true});
+        const Result<> waited = sched::wait_until(set.waiters(), [&] { return set.may_have_events(); },
+                                                  {.deadline_ns = deadline_ns, .interruptible = true});
         if (waited) {
             continue;
         }
@@ -143,8 +143,7 @@ Result<std::int64_t> sys_epoll_pwait(Task& task, Fd epoll_fd, UserPtr<abi::Epoll
 }
 
 Result<std::int64_t> sys_epoll_pwait2(Task& task, Fd epoll_fd, UserPtr<abi::EpollEvent> events, Int limit,
-                                      InStruct<abi::Timespec> timeout, InStruct<abi::SignalMask> mask,
-                                      Size mask_size) {
+                                      InStruct<abi::Timespec> timeout, InStruct<abi::SignalMask> mask, Size mask_size) {
     const std::uint64_t deadline_ns = TRY(read_deadline(task, timeout));
     return wait_with_mask(task, epoll_fd, events, limit, deadline_ns, mask, mask_size);
 }

@@ -16,7 +16,8 @@ Result<abi::Siginfo> read_details(Task& task, const Process& target, std::int32_
     if (!info) {
         return user_signal(signal, abi::kSiUser, task);
     }
-    const abi::Siginfo details = TRY(task.space().read_user(info));
+    abi::Siginfo details = TRY(task.space().read_user(info));
+    details.padding0 = 0;  // the kernel's own mark of timers
     if (details.signal != signal) {
         return Error::InvalidArgument;
     }
@@ -37,8 +38,8 @@ Result<std::int64_t> sys_pidfd_open(Task& task, Pid pid, Hex flags) {
     if (!process) {
         return process_tree::find_task(pid) ? Error::NotFound : Error::NoSuchProcess;
     }
-    RefPtr<ProcessFile> file = TRY(
-        ProcessFile::create(anonymous_request(task, (bits & abi::kPidfdNonblock) != 0), std::move(process)));
+    RefPtr<ProcessFile> file =
+        TRY(ProcessFile::create(anonymous_request(task, (bits & abi::kPidfdNonblock) != 0), std::move(process)));
     return insert_file(task, std::move(file), true);
 }
 

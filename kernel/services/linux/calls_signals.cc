@@ -36,6 +36,7 @@ void discard_ignored(Process& process, int signal) {
     for (RefPtr<Task> task = process_tree::next_task(process, 0); task;
          task = process_tree::next_task(process, task->tid() + 1))
         task->pending().with(discard);
+    process.timers().signals_discarded(signal);
 }
 
 Result<> send_checked(Task& task, Process& target, Task* thread, const abi::Siginfo& info, int signal) {
@@ -230,6 +231,7 @@ Result<std::int64_t> sys_tgkill(Task& task, Pid group, Pid thread, SignalArg sig
 Result<std::int64_t> sys_rt_sigqueueinfo(Task& task, Pid pid, SignalArg signal, InStruct<abi::Siginfo> info) {
     abi::Siginfo details = TRY(load(task, info));
     details.signal = signal;
+    details.padding0 = 0;  // the kernel's own mark of timers
     if (signal != 0 && !is_valid_signal(signal)) return Error::InvalidArgument;
     if (forges_kernel_origin(details) && pid != task.process().pid()) return Error::NotPermitted;
     const RefPtr<Process> target = process_tree::find_process(pid);
@@ -241,6 +243,7 @@ Result<std::int64_t> sys_rt_sigqueueinfo(Task& task, Pid pid, SignalArg signal, 
 Result<std::int64_t> sys_rt_tgsigqueueinfo(Task& task, Pid group, Pid thread, SignalArg signal, InStruct<abi::Siginfo> info) {
     abi::Siginfo details = TRY(load(task, info));
     details.signal = signal;
+    details.padding0 = 0;  // the kernel's own mark of timers
     if (group <= 0) return Error::InvalidArgument;
     if (forges_kernel_origin(details) && group != task.process().pid()) return Error::NotPermitted;
     TRY(send_to_thread(task, group, thread, signal, details));

@@ -114,14 +114,13 @@ Result<> write_header(Task& task, SocketFile& file, UserPtr<abi::Msghdr> message
             TRY(write_sender(task, incoming.from.get(), VirtAddr{header.name}, header.name_length));
         TRY(task.space().write_user(UserPtr<std::int32_t>{field(offsetof(abi::Msghdr, name_length))}, length));
     }
-    const ControlResult control = TRY(
-        write_control(task, VirtAddr{header.control}, header.control_length, file, incoming, close_on_exec));
+    const ControlResult control =
+        TRY(write_control(task, VirtAddr{header.control}, header.control_length, file, incoming, close_on_exec));
     std::uint32_t result_flags = flags & abi::kMsgCmsgCloexec;
     result_flags |= truncated ? std::uint32_t{abi::kMsgTrunc} : 0;
     result_flags |= control.truncated ? std::uint32_t{abi::kMsgCtrunc} : 0;
     TRY(task.space().write_user(UserPtr<std::uint32_t>{field(offsetof(abi::Msghdr, flags))}, result_flags));
-    return task.space().write_user(UserPtr<std::uint64_t>{field(offsetof(abi::Msghdr, control_length))},
-                                   control.bytes);
+    return task.space().write_user(UserPtr<std::uint64_t>{field(offsetof(abi::Msghdr, control_length))}, control.bytes);
 }
 
 Result<std::int64_t> receive_message(Task& task, SocketFile& file, UserPtr<abi::Msghdr> message, std::uint32_t flags) {

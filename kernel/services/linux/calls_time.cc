@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
-// Clocks and sleeping: clock_gettime(2), nanosleep(2), gettimeofday(2), alarm(2), times(2).
+// Clocks and sleeping: clock_gettime(2), nanosleep(2), gettimeofday(2), times(2).
 #include "core/sched/scheduler.h"
 #include "platform/clock.h"
-#include "services/linux/alarm.h"
 #include "services/linux/process.h"
 #include "services/linux/process_tree.h"
 #include "services/linux/resource_usage.h"
@@ -106,9 +105,29 @@ Result<std::int64_t> sys_times(Task& task, OutStruct<abi::Tms> times) {
     return ticks_of(platform::monotonic_ns());
 }
 
-Result<std::int64_t> sys_alarm(Task& task, Unsigned seconds) {
-    const std::uint64_t old_left_ns = set_alarm(task.process(), seconds == 0 ? 0 : seconds * kSecondNs);
-    return static_cast<std::int64_t>((old_left_ns + kSecondNs - 1) / kSecondNs);
+// Nothing disciplines the clock, and no program may: the state is always "not synchronised". Errors: NotPermitted (a
+// change), BadAddress.
+Result<std::int64_t> sys_adjtimex(Task& task, OutStruct<abi::Timex> state) {
+    const abi::Timex wanted = TRY(task.space().read_user(UserPtr<abi::Timex>(state)));
+    if (wanted.modes != 0 && wanted.modes != abi::kAdjOffsetSsRead) return Error::NotPermitted;
+    constexpr std::int64_t kWorstErrorUs = 16'000'000;
+    constexpr std::int64_t kToleranceScaledPpm = 32'768'000;  // 500 ppm in units of 2^-16
+    abi::Timex current{};
+    current.max_error_us = current.estimated_error_us = kWorstErrorUs;
+    current.status = abi::kStaUnsync;
+    current.constant = 2;
+    current.precision_us = 1;
+    current.tolerance = kToleranceScaledPpm;
+    current.time = timeval_of(platform::realtime_ns());
+    current.tick_us = 10000;
+    TRY(task.space().write_user(UserPtr<abi::Timex>(state), current));
+    return abi::kTimeError;
+}
+
+Result<std::int64_t> sys_clock_adjtime(Task& task, ClockArg clock, OutStruct<abi::Timex> state) {
+    if (clock == abi::kClockRealtime) return sys_adjtimex(task, state);
+    TRY(read_clock(task, clock));
+    return Error::NotSupported;
 }
 
 }  // namespace kernel::linux_abi

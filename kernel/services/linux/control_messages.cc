@@ -39,8 +39,8 @@ Result<> read_descriptors(Task& task, VirtAddr data, std::uint64_t bytes, unix_d
         TRY(add_descriptor(task, TRY(task.space().read_user(place)), outgoing));
     }
     const RefPtr<security::Credentials> credentials = task.credentials();
-    const bool privileged = credentials->capable(security::Capability::SysResource) ||
-                            credentials->capable(security::Capability::SysAdmin);
+    const bool privileged =
+        credentials->capable(security::Capability::SysResource) || credentials->capable(security::Capability::SysAdmin);
     outgoing.user = credentials->values().user_real;
     outgoing.passenger_limit = privileged ? UINT64_MAX : task.process().limit(abi::kRlimitNofile).current;
     return {};
@@ -60,10 +60,9 @@ Result<> read_credentials(Task& task, VirtAddr data, std::uint64_t bytes, unix_d
     const auto is_group = [&](std::uint32_t id) {
         return id == own.group_real || id == own.group_effective || id == own.group_saved;
     };
-    const bool honest =
-        (claimed.pid == task.process().pid() || credentials->capable(security::Capability::SysAdmin)) &&
-        (is_user(claimed.uid) || credentials->capable(security::Capability::SetUid)) &&
-        (is_group(claimed.gid) || credentials->capable(security::Capability::SetGid));
+    const bool honest = (claimed.pid == task.process().pid() || credentials->capable(security::Capability::SysAdmin)) &&
+                        (is_user(claimed.uid) || credentials->capable(security::Capability::SetUid)) &&
+                        (is_group(claimed.gid) || credentials->capable(security::Capability::SetGid));
     if (!honest) {
         return Error::NotPermitted;
     }

@@ -28,9 +28,8 @@ unsigned depth_below(const EpollSet& set) {
 }
 
 bool leads_to(const EpollSet& from, const EpollSet& to) {
-    return &from == &to || std::ranges::any_of(from.children, [&](const EpollItem& edge) {
-        return leads_to(*edge.nested_set(), to);
-    });
+    return &from == &to ||
+           std::ranges::any_of(from.children, [&](const EpollItem& edge) { return leads_to(*edge.nested_set(), to); });
 }
 
 unsigned paths_above(const EpollSet& set) {
@@ -46,8 +45,8 @@ unsigned paths_above(const EpollSet& set) {
 
 bool has_too_many_paths(const EpollSet& set) {
     return paths_above(set) > kMaxPaths || std::ranges::any_of(set.children, [](const EpollItem& edge) {
-        return has_too_many_paths(*edge.nested_set());
-    });
+               return has_too_many_paths(*edge.nested_set());
+           });
 }
 
 void unlink(EpollItem& item) {

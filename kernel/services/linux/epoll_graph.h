@@ -4,8 +4,8 @@
 #include "lib/result.h"
 #include "services/linux/epoll_set.h"
 
-// Which epoll sets watch which others. Wake-ups and looks travel along these edges, so there is no cycle, no path of more
-// than kMaxNesting edges, and no set from which more than kMaxPaths paths lead upwards.
+// Which epoll sets watch which others. Wake-ups and looks travel along these edges, so there is no cycle, no path of
+// more than kMaxNesting edges, and no set from which more than kMaxPaths paths lead upwards.
 namespace kernel::linux_abi::epoll_graph {
 
 inline constexpr unsigned kMaxNesting = 4;  // EP_MAX_NESTS

@@ -24,8 +24,8 @@ class EpollSet;
 inline constexpr std::uint32_t kEpollModes =
     abi::kEpollExclusive | abi::kEpollWakeup | abi::kEpollOneshot | abi::kEpollEdge;
 
-// One file that a set watches under one descriptor number. Its watchers stay in the file's wait queues from ADD to DEL, so
-// that a change of readiness costs the same however many files the set has, and a wait looks at ready files only.
+// One file that a set watches under one descriptor number. Its watchers stay in the file's wait queues from ADD to DEL,
+// so that a change of readiness costs the same however many files the set has, and a wait looks at ready files only.
 class EpollItem final : public vfs::FileObserver {
 public:
     struct Key {
@@ -74,14 +74,14 @@ private:
 };
 
 // What an epoll descriptor refers to, epoll(7). The turn serialises changes and waits that collect events, as Linux's
-// ep->mtx does; a file that is released waits for it, so whoever has the turn may poll each attached item's file. Turns of
-// nested sets are taken along the graph of sets, which has no cycles.
+// ep->mtx does; a file that is released waits for it, so whoever has the turn may poll each attached item's file. Turns
+// of nested sets are taken along the graph of sets, which has no cycles.
 class EpollSet final : public RefCounted {
 public:
     static Result<RefPtr<EpollSet>> create();
 
-    // Errors: Exists, SymlinkLoop and InvalidArgument (nesting), NoSpace (too many watches in the system), NoMemory, and
-    // what the file's poll says. `nested` is the file's own set, if it has one.
+    // Errors: Exists, SymlinkLoop and InvalidArgument (nesting), NoSpace (too many watches in the system), NoMemory,
+    // and what the file's poll says. `nested` is the file's own set, if it has one.
     Result<> add(vfs::File& file, std::int32_t fd, abi::EpollEvent wanted, EpollSet* nested);
     // Errors: NotFound; InvalidArgument (EPOLLEXCLUSIVE).
     Result<> modify(vfs::File& file, std::int32_t fd, abi::EpollEvent wanted);

@@ -140,6 +140,7 @@ void install(Task& task, Process& process, Prepared prepared, std::string_view c
     task.set_credentials(std::move(prepared.credentials));
     task.set_name(base_name(called_name));
     process.dumpable().store(true);
+    process.timers().remove_all();
     process_tree::mark_executed(process);
     release_vfork_parent(process);
 }

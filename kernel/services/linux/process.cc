@@ -19,7 +19,7 @@ void CpuUsage::add(const CpuUsage& other) {
 
 Process::Process(int pid, RefPtr<mm::AddressSpace> space, RefPtr<SignalActions> actions, const Limits& limits,
                  RefPtr<SignalEvent> signal_event)
-    : pid_(pid), start_ns_(platform::monotonic_ns()), signal_event_(std::move(signal_event)), alarm_(std::in_place, *this) {
+    : pid_(pid), start_ns_(platform::monotonic_ns()), signal_event_(std::move(signal_event)), timers_(*this) {
     Shared& shared = shared_.unguarded();
     shared.space = std::move(space);
     shared.actions = std::move(actions);

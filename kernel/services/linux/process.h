@@ -10,7 +10,7 @@
 #include "lib/guarded.h"
 #include "lib/list.h"
 #include "lib/string.h"
-#include "services/linux/alarm.h"
+#include "services/linux/process_timers.h"
 #include "services/linux/session.h"
 #include "services/linux/signal_state.h"
 #include "services/linux/task.h"
@@ -112,7 +112,7 @@ class Process final : public object::Object, public ProcessNode {
     std::atomic<std::uint32_t>& barrier_registrations() { return barrier_registrations_; }  // membarrier(2)
     std::atomic<int>& oom_score_adjustment() { return oom_score_adjustment_; }  // proc(5)
     std::atomic<std::uint32_t>& persona() { return persona_; }  // personality(2)
-    MutexGuarded<Alarm, Rank::ProcessAlarm>& alarm() { return alarm_; }
+    ProcessTimers& timers() { return timers_; }
 
     // The real user when a task of it ended last, for those who wait for it.
     std::uint32_t last_uid() const { return last_uid_.load(std::memory_order_relaxed); }
@@ -152,7 +152,7 @@ class Process final : public object::Object, public ProcessNode {
     std::atomic<std::uint32_t> persona_ = 0;
     std::atomic<int> oom_score_adjustment_ = 0;
     std::atomic<std::uint32_t> barrier_registrations_ = 0;
-    MutexGuarded<Alarm, Rank::ProcessAlarm> alarm_;
+    ProcessTimers timers_;
     std::atomic<std::uint32_t> last_uid_ = 0;
     std::atomic<bool> parent_died_ = false;
     ProcessLinks links_;

@@ -6,8 +6,8 @@
 
 namespace kernel::linux_abi {
 
-// pidfd_open(2): a process by an object instead of a number that may be used again. It can be asked after the process has
-// ended and was waited for, too.
+// pidfd_open(2): a process by an object instead of a number that may be used again. It can be asked after the process
+// has ended and was waited for, too.
 class ProcessFile final : public AnonymousFile {
 public:
     static constexpr char kClassTag = 0;

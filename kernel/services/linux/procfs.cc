@@ -5,8 +5,8 @@
 #include <array>
 #include <utility>
 
-#include "services/linux/process_tree.h"
 #include "services/linux/inspection.h"
+#include "services/linux/process_tree.h"
 #include "services/linux/procfs_entries.h"
 
 namespace kernel::linux_abi {

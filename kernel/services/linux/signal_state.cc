@@ -99,17 +99,25 @@ PendingSignals::~PendingSignals() { discard(~abi::SignalMask{0}); }
 Result<> PendingSignals::add(const abi::Siginfo& info, std::uint64_t limit) {
     const abi::SignalMask bit = abi::signal_bit(info.signal);
     if (!is_realtime(info.signal) && (mask_ & bit) != 0) return {};
-    Result<OwnPtr<Entry>> entry = Error::NoMemory;
-    if (queued_ < std::min<std::uint64_t>(limit, kMaxQueued)) entry = make_own<Entry>();
-    if (entry) {
-        (*entry)->info = info;
-        queue_.push_back(*entry->release());
-        ++queued_;
-    } else if (is_realtime(info.signal)) {
-        return Error::WouldBlock;
-    }
+    if (!enqueue(info, limit) && is_realtime(info.signal)) return Error::WouldBlock;
     mask_ |= bit;
     return {};
+}
+
+Result<> PendingSignals::add_beside_others(const abi::Siginfo& info, std::uint64_t limit) {
+    if (!enqueue(info, limit)) return Error::WouldBlock;
+    mask_ |= abi::signal_bit(info.signal);
+    return {};
+}
+
+bool PendingSignals::enqueue(const abi::Siginfo& info, std::uint64_t limit) {
+    if (queued_ >= std::min<std::uint64_t>(limit, kMaxQueued)) return false;
+    Result<OwnPtr<Entry>> entry = make_own<Entry>();
+    if (!entry) return false;
+    (*entry)->info = info;
+    queue_.push_back(*entry->release());
+    ++queued_;
+    return true;
 }
 
 bool PendingSignals::take(abi::SignalMask wanted, abi::Siginfo& info) {

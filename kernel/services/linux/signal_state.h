@@ -61,6 +61,8 @@ class PendingSignals {
     // lost and the signal is kept; for a real-time signal WouldBlock is returned, as sigqueue(3) says.
     // `limit` is RLIMIT_SIGPENDING.
     Result<> add(const abi::Siginfo& info, std::uint64_t limit);
+    // Of a timer: there may be several of a standard signal. Errors: WouldBlock.
+    Result<> add_beside_others(const abi::Siginfo& info, std::uint64_t limit);
     // Takes the most urgent signal that is in `wanted`: synchronous ones first, then the lowest number.
     bool take(abi::SignalMask wanted, abi::Siginfo& info);
     void discard(abi::SignalMask signals);
@@ -70,6 +72,7 @@ class PendingSignals {
         abi::Siginfo info;
         ListNode node;
     };
+    bool enqueue(const abi::Siginfo& info, std::uint64_t limit);
     void free_entry(Entry& entry);
     IntrusiveList<Entry, &Entry::node> queue_;
     abi::SignalMask mask_ = 0;

@@ -182,6 +182,17 @@ Result<> send_to_task(Task& task, const abi::Siginfo& info) {
     return {};
 }
 
+bool send_timer_signal(Process& process, Task* thread, const abi::Siginfo& info) {
+    const RefPtr<Task> receiver = thread != nullptr ? RefPtr<Task>(*thread) : choose_receiver(process, info.signal);
+    if (!receiver || is_dropped(process, *receiver, info.signal)) return false;
+    apply_send_effects(process, info.signal);
+    const std::uint64_t limit = process.limit(abi::kRlimitSigpending).current;
+    const auto add = [&](PendingSignals& pending) { return pending.add_beside_others(info, limit); };
+    if (!(thread != nullptr ? thread->pending().with(add) : process.pending().with(add))) return false;
+    note_signal(process, *receiver, info.signal);
+    return true;
+}
+
 Result<> send_to_group(int group, const abi::Siginfo& info, const Task* sender) {
     bool found = false;
     bool sent = false;
@@ -246,7 +257,11 @@ abi::SignalMask pending_signals(Task& task) {
 
 bool take_pending_signal(Task& task, abi::SignalMask wanted, abi::Siginfo& info) {
     const auto take = [&](PendingSignals& pending) { return pending.take(wanted, info); };
-    return task.pending().with(take) || task.process().pending().with(take);
+    while (task.pending().with(take) || task.process().pending().with(take)) {
+        // A timer goes on when its signal is taken; one that was set anew meanwhile has taken it back.
+        if (info.padding0 == 0 || task.process().timers().signal_taken(info)) return true;
+    }
+    return false;
 }
 
 bool has_deliverable_signal(Task& task) { return deliverable(task) != 0; }

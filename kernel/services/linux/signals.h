@@ -18,6 +18,8 @@ abi::Siginfo fault_signal(int signal, int code, VirtAddr address);
 // Errors: WouldBlock (a full queue of real-time signals).
 Result<> send_to_process(Process& process, const abi::Siginfo& info);
 Result<> send_to_task(Task& task, const abi::Siginfo& info);
+// Of a timer, to the process or one of its threads. False: nobody will take it, because it is ignored or there is no memory.
+bool send_timer_signal(Process& process, Task* thread, const abi::Siginfo& info);
 // To each process of a group that `sender` may signal. Errors: NoSuchProcess (no such group), NotPermitted (none allowed).
 // A null sender is the kernel, which may always.
 Result<> send_to_group(int group, const abi::Siginfo& info, const Task* sender);

@@ -81,8 +81,7 @@ Result<std::int32_t> write_sender(Task& task, const unix_domain::Address* name, 
     return static_cast<std::int32_t>(whole.length);
 }
 
-Result<RefPtr<unix_domain::Socket>> find_socket(Task& task, const SocketName& address,
-                                                unix_domain::SocketType type) {
+Result<RefPtr<unix_domain::Socket>> find_socket(Task& task, const SocketName& address, unix_domain::SocketType type) {
     if (address.is_abstract()) {
         RefPtr<unix_domain::Socket> socket = unix_domain::abstract_names::find(type, address.name());
         return socket ? Result<RefPtr<unix_domain::Socket>>(std::move(socket))
@@ -116,8 +115,7 @@ Result<> bind_socket(Task& task, SocketFile& file, const SocketName& address) {
         return socket.bind_abstract(address.name());
     }
     RefPtr<unix_domain::Address> name = TRY(unix_domain::Address::create(address.name()));
-    RefPtr<unix_domain::Binding> binding =
-        TRY(unix_domain::Binding::create(socket, socket.type(), std::move(name)));
+    RefPtr<unix_domain::Binding> binding = TRY(unix_domain::Binding::create(socket, socket.type(), std::move(name)));
     TRY(socket.reserve_name());
     ScopeGuard cancel([&] { socket.cancel_name(); });
     const WalkScope scope(task);

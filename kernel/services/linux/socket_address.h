@@ -35,8 +35,7 @@ Result<> write_address(Task& task, const unix_domain::Address* name, VirtAddr ad
 Result<std::int32_t> write_sender(Task& task, const unix_domain::Address* name, VirtAddr address, std::int32_t room);
 
 // The socket behind a name. Errors: ConnectionRefused, AccessDenied, NotFound and those of paths, WrongProtocolType.
-Result<RefPtr<unix_domain::Socket>> find_socket(Task& task, const SocketName& address,
-                                                unix_domain::SocketType type);
+Result<RefPtr<unix_domain::Socket>> find_socket(Task& task, const SocketName& address, unix_domain::SocketType type);
 // bind(2). Errors: AddressInUse, InvalidArgument, those of making a node.
 Result<> bind_socket(Task& task, SocketFile& file, const SocketName& address);
 

@@ -2,6 +2,7 @@
 #pragma once
 #include "abi/linux/events.h"
 #include "abi/linux/fs.h"
+#include "abi/linux/ipc.h"
 #include "abi/linux/process.h"
 #include "abi/linux/signal.h"
 #include "abi/linux/socket.h"

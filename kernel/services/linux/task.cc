@@ -22,7 +22,8 @@ Task::Task(int tid, TaskParts parts)
       context_(std::move(parts.context)),
       handles_(std::move(parts.handles)),
       fs_(std::move(parts.fs)),
-      credentials_(std::move(parts.credentials)) {}
+      credentials_(std::move(parts.credentials)),
+      cpu_timer_([](void* task) { static_cast<Task*>(task)->poke(); }, this) {}
 
 Task::~Task() = default;
 
@@ -170,6 +171,10 @@ void Task::request_exit() {
 
 void Task::kick() {
     thread_->interrupt();
+    poke();
+}
+
+void Task::poke() {
     if (in_user_.load()) platform::send_ipi(thread_->cpu());
 }
 

@@ -9,6 +9,7 @@
 #include "core/object/handle_table.h"
 #include "core/object/object.h"
 #include "core/sched/thread.h"
+#include "core/sched/timer.h"
 #include "lib/guarded.h"
 #include "lib/list.h"
 #include "lib/string.h"
@@ -109,6 +110,8 @@ class Task final : public object::Object {
     // Which stay in user mode this is, a number of its own, or none at the moment. Any thread.
     static constexpr std::uint64_t kNotInUser = 0;
     std::uint64_t user_stay() const { return in_user_.load() ? user_stays_.load() : kNotInUser; }
+    // Ends its stay in user mode, nothing else. Any thread, and interrupt handlers.
+    void poke();
     // Asks the task to end at its next way out of the kernel. From any thread.
     void request_exit();
     bool exit_requested() const { return exit_requested_.load(std::memory_order_acquire); }
@@ -163,6 +166,7 @@ class Task final : public object::Object {
     void handle_fault(const platform::Trap& trap);
     // Tells others that the task is in user mode; false when it has to look at its signals and flags first.
     bool claim_user_mode();
+    void watch_cpu_time();
     // False when the task must end.
     bool prepare_user_entry();
 
@@ -187,6 +191,7 @@ class Task final : public object::Object {
     std::atomic<bool> in_user_ = false;  // between the last look at the flags and the return of enter_user
     bool recheck_ = true;
     std::atomic<std::uint64_t> user_stays_ = 0;
+    sched::Timer cpu_timer_;  // when the process's timers have to be looked at, if it stays in user mode
     bool keep_registers_ = false;
     int exit_code_ = 0;
     UserPtr<std::int32_t> clear_child_tid_{};

@@ -4,6 +4,7 @@
 #include "services/linux/futex.h"
 #include "services/linux/process.h"
 #include "services/linux/process_tree.h"
+#include "services/linux/semaphore_set.h"
 #include "services/linux/signals.h"
 #include "services/linux/terminal.h"
 
@@ -45,6 +46,8 @@ void end_task(Task& task) {
     const bool is_last = process_tree::is_last_task(task);
     task.release_resources();
     if (is_last) {
+        process->timers().end();
+        undo_semaphores(process->pid());
         // The space goes before the parent is told, so that a waited-for child's memory is free again.
         process->exchange_space({}).reset();
         process->set_program({});

@@ -6,6 +6,7 @@
 #include "platform/clock.h"
 #include "services/linux/errno.h"
 #include "services/linux/out_of_memory.h"
+#include "services/linux/process.h"
 #include "services/linux/process_tree.h"
 #include "services/linux/signals.h"
 #include "services/linux/syscalls.h"
@@ -84,7 +85,8 @@ abi::Siginfo signal_of_fault(Error error, VirtAddr address) {
 [[gnu::hot, gnu::noinline]] void Task::run() {
     while (true) {
         sched::schedule_on_trap_return();
-        if (!claim_user_mode() && !prepare_user_entry()) return;
+        const bool plain = !process_->timers().counts_cpu();
+        if (!(plain && claim_user_mode()) && !prepare_user_entry()) return;
         sched::note_user_entry();
         const platform::Trap trap = context_->enter_user();
         sched::note_user_exit();
@@ -94,6 +96,13 @@ abi::Siginfo signal_of_fault(Error error, VirtAddr address) {
         else
             handle_other_trap(trap);
     }
+}
+
+// Timers that count processor time: fires what is due, and sees to it that the task comes back for the next.
+void Task::watch_cpu_time() {
+    const std::uint64_t left_ns = process_->timers().run_cpu_timers();
+    if (left_ns == UINT64_MAX) return;
+    cpu_timer_.arm(checked_add(platform::monotonic_ns(), left_ns).value_or(platform::kNoDeadline));
 }
 
 // Whoever has news for the task kicks it, and what it does to itself sets recheck_: without either nothing can have changed
@@ -115,6 +124,7 @@ bool Task::claim_user_mode() {
         sched::schedule_on_trap_return();
         clear_interrupt();
         if (exit_requested()) return false;
+        if (process_->timers().counts_cpu()) watch_cpu_time();
         if (process_tree::is_stopped(*process_) || has_deliverable_signal(*this)) {
             if (deliver_signals(*this, nullptr) == Delivered::MustExit) return false;
             continue;

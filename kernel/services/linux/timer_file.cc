@@ -95,9 +95,8 @@ Result<vfs::PollEvents> TimerFile::poll(vfs::PollRegistrar* registrar) {
     if (registrar != nullptr) {
         TRY(registrar->watch(readable_));
     }
-    const bool ready = state_.with([this](const State& state) {
-        return state.ticks != 0 || state.expiry.deadline_ns <= now_ns();
-    });
+    const bool ready =
+        state_.with([this](const State& state) { return state.ticks != 0 || state.expiry.deadline_ns <= now_ns(); });
     return ready ? vfs::PollEvents::In : vfs::PollEvents::None;
 }
 

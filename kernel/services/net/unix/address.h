@@ -13,8 +13,8 @@ namespace kernel::net::unix_domain {
 
 inline constexpr std::size_t kMaxNameBytes = 108;  // sun_path, unix(7)
 
-// The name a socket is bound to, as getsockname(2) shows it: a path with its zero, or, beginning with a zero, an abstract
-// name. Immutable.
+// The name a socket is bound to, as getsockname(2) shows it: a path with its zero, or, beginning with a zero, an
+// abstract name. Immutable.
 class Address final : public RefCounted {
 public:
     // Errors: NoMemory. `name` has 1 to kMaxNameBytes bytes; a path comes without its zero.

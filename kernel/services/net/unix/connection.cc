@@ -70,7 +70,8 @@ Result<> Socket::bind_automatically() {
     }
     for (std::uint32_t i = 0; i < kAutomaticNames; ++i) {
         InlineFormatBuffer<16> name;
-        format_to(name, "{}{:05x}", '\0', next_automatic_name.fetch_add(1, std::memory_order_relaxed) % kAutomaticNames);
+        format_to(name, "{}{:05x}", '\0',
+                  next_automatic_name.fetch_add(1, std::memory_order_relaxed) % kAutomaticNames);
         const Result<> bound = bind_abstract(name.view());
         if (bound || bound.error() != Error::AddressInUse) {
             return bound;
@@ -191,8 +192,8 @@ void Socket::change_peer(RefPtr<Socket> peer) {
 
 Result<> Socket::connect_datagram(RefPtr<Socket> target) {
     if (target) {
-        const bool hears_us = target->state_.with(
-            [&](const State& state) { return !state.peer || state.peer == this; });
+        const bool hears_us =
+            target->state_.with([&](const State& state) { return !state.peer || state.peer == this; });
         if (!hears_us) {
             return Error::NotPermitted;
         }

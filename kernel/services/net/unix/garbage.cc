@@ -66,8 +66,8 @@ void reach(Socket& socket, WorkList& work) {
     }
 }
 
-// Candidates are referenced by messages alone; those that a message in somebody else's queue refers to can be reached, and
-// what is in their queues, too.
+// Candidates are referenced by messages alone; those that a message in somebody else's queue refers to can be reached,
+// and what is in their queues, too.
 void mark(Travellers& all) {
     for (Socket& socket : all.sockets) {
         Socket::Travel& travel = socket.travel();

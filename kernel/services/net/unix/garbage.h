@@ -7,10 +7,10 @@
 #include "lib/vector.h"
 #include "services/net/unix/message.h"
 
-// Sockets that travel in messages to sockets can keep each other alive although no process has them any more. A socket is
-// garbage when all references to its open file are in messages, and none of these messages is in a queue that somebody
-// could still read. Sending and receiving passengers, and looking for garbage, exclude each other, so that a reference is
-// never seen in two places or in none.
+// Sockets that travel in messages to sockets can keep each other alive although no process has them any more. A socket
+// is garbage when all references to its open file are in messages, and none of these messages is in a queue that
+// somebody could still read. Sending and receiving passengers, and looking for garbage, exclude each other, so that a
+// reference is never seen in two places or in none.
 namespace kernel::net::unix_domain::garbage {
 
 // Puts a message with passengers into the queue of `receiver`, unless refused there (Socket::deliver). Errors:

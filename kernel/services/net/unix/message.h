@@ -80,8 +80,8 @@ public:
 };
 using MessageList = IntrusiveList<Message, &Message::node>;
 
-// Destroys all of them; those with passengers one after the other, however deep messages hold sockets that hold messages.
-// No lock is held.
+// Destroys all of them; those with passengers one after the other, however deep messages hold sockets that hold
+// messages. No lock is held.
 void release(MessageList& messages);
 void release(OwnPtr<Message> message);
 

@@ -6,7 +6,8 @@
 
 namespace kernel::net::unix_domain {
 
-// Held by the one that copies out of a socket's queue: what is in front stays there. Waiting for bytes happens without it.
+// Held by the one that copies out of a socket's queue: what is in front stays there. Waiting for bytes happens without
+// it.
 class Socket::ReceiveTurn : NonCopyable {
 public:
     explicit ReceiveTurn(Socket& socket) : core_(socket.receive_turn_) {

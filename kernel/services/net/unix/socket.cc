@@ -96,8 +96,8 @@ Readiness Socket::readiness() {
     const RefPtr<Socket> peer = state_.with([&](const State& state) {
         result.readable = !state.queue.empty() || !state.backlog.empty() || state.receive_shut;
         result.receive_hang_up = state.receive_shut;
-        result.hang_up = (state.receive_shut && state.send_shut) ||
-                         (is_connection_based() && state.phase == Phase::Idle);
+        result.hang_up =
+            (state.receive_shut && state.send_shut) || (is_connection_based() && state.phase == Phase::Idle);
         result.error = state.error.has_value();
         result.writable = state.phase != Phase::Listening && budget_->is_writable();
         return state.peer;

@@ -44,17 +44,17 @@ struct Outgoing {
     mm::IoBuffer& data;
     Identity sender{};
     Vector<Passenger> passengers{};
-    std::uint32_t user = 0;                       // whose passengers they count as
-    std::uint64_t passenger_limit = UINT64_MAX;   // for that user, RLIMIT_NOFILE
-    RefPtr<Socket> target{};                      // null: the peer
+    std::uint32_t user = 0;                      // whose passengers they count as
+    std::uint64_t passenger_limit = UINT64_MAX;  // for that user, RLIMIT_NOFILE
+    RefPtr<Socket> target{};                     // null: the peer
 };
 
 // What a receive call wants, and gets.
 struct Incoming {
     mm::IoBuffer& data;
     bool peek = false;
-    bool wait_for_all = false;      // streams: MSG_WAITALL
-    bool one_sender_only = false;   // streams: stop where the sender changes (SO_PASSCRED)
+    bool wait_for_all = false;     // streams: MSG_WAITALL
+    bool one_sender_only = false;  // streams: stop where the sender changes (SO_PASSCRED)
     std::optional<Identity> sender{};
     RefPtr<Address> from{};
     Vector<Passenger> passengers{};
@@ -176,7 +176,8 @@ private:
         Backlog backlog;  // connections nobody has accepted, with a reference each
         unsigned backlog_length = 0;
         unsigned backlog_limit = 0;
-        Blocked blocked;  // datagram sockets whose peer this is and that poll for room in the queue, with a reference each
+        Blocked
+            blocked;  // datagram sockets whose peer this is and that poll for room in the queue, with a reference each
     };
     using Guard = SpinGuarded<State, Rank::Socket>;
 

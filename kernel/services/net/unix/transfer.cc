@@ -94,9 +94,8 @@ Result<> Socket::hand_over(Socket& receiver, OwnPtr<Message>& message, std::uint
 
 Result<bool> Socket::wait_for_message(const Patience& patience, bool packets) {
     const auto ready = [&] {
-        return state_.with([&](const State& state) {
-            return !state.queue.empty() || state.error.has_value() || state.receive_shut;
-        });
+        return state_.with(
+            [&](const State& state) { return !state.queue.empty() || state.error.has_value() || state.receive_shut; });
     };
     if (!ready()) {
         if (patience.non_blocking) {

@@ -27,6 +27,7 @@
     X(SocketNames)         \
     X(Socket)              \
     X(FileLocks)           \
+    X(FileWatches)         \
     X(Pipe)                \
     X(EventFile)           \
     X(Channel)             \

@@ -9,6 +9,7 @@
 #include "platform/clock.h"
 #include "platform/cpu.h"
 #include "platform/entropy.h"
+#include "services/linux/inotify_file.h"
 #include "services/linux/pipe.h"
 #include "services/linux/process_tree.h"
 #include "services/linux/procfs_entries.h"
@@ -146,8 +147,14 @@ constexpr Entry kKernel[] = {
     file("threads-max", threads_max),
     file("version", constant_line<kVersion>),
 };
+constexpr Entry kInotify[] = {
+    file("max_queued_events", constant_number<InotifyFile::kMaxQueued>),
+    file("max_user_instances", constant_number<object::HandleTable::kMaxHandles>),
+    file("max_user_watches", constant_number<65536>),
+};
 constexpr Entry kFs[] = {
     file("file-max", constant_number<kMaxOpenFiles>),
+    directory("inotify", kInotify),
     file("nr_open", constant_number<object::HandleTable::kMaxHandles>),
     file("pipe-max-size", constant_number<Pipe::kMaxBytes>),
 };

@@ -4,6 +4,7 @@
 #include "services/vfs/filesystem.h"
 #include "services/vfs/operations.h"
 #include "services/vfs/regular_file.h"
+#include "services/vfs/watch.h"
 
 namespace kernel::vfs {
 
@@ -43,7 +44,9 @@ namespace {
 
 Result<> apply(const Path& path, const StatusChange& change) {
     TRY(path.inode().prepare_change());
-    return path.inode().change_status(change);
+    TRY(path.inode().change_status(change));
+    Watches::report(path, FileEvents::Attributes);
+    return {};
 }
 
 }  // namespace
@@ -128,6 +131,9 @@ Result<> truncate(const Path& path, std::uint64_t bytes, const Credentials& who)
         }
     }
     inode.end_writing();
+    if (done) {
+        Watches::report(path, FileEvents::Modify);
+    }
     return done;
 }
 
@@ -187,13 +193,17 @@ Result<> set_attribute(const Path& path, std::string_view name, std::span<const 
         return Error::ArgumentListTooLong;
     }
     TRY(path.inode().prepare_change());
-    return path.inode().set_attribute(name, value, mode);
+    TRY(path.inode().set_attribute(name, value, mode));
+    Watches::report(path, FileEvents::Attributes);
+    return {};
 }
 
 Result<> remove_attribute(const Path& path, std::string_view name, const Credentials& who) {
     TRY(check_attribute(path, name, AttributeUse::Write, who));
     TRY(path.inode().prepare_change());
-    return path.inode().remove_attribute(name);
+    TRY(path.inode().remove_attribute(name));
+    Watches::report(path, FileEvents::Attributes);
+    return {};
 }
 
 Result<std::size_t> list_attributes(const Path& path, std::span<std::byte> names, const Credentials& who) {

@@ -5,6 +5,7 @@
 #include "services/vfs/filesystem.h"
 #include "services/vfs/new_entry.h"
 #include "services/vfs/operations.h"
+#include "services/vfs/watch.h"
 
 namespace kernel::vfs {
 
@@ -90,6 +91,7 @@ Result<RefPtr<Dentry>> create_entry(const Path& directory, std::string_view name
     RefPtr<Dentry> entry = TRY(dentries::prepare(*directory.dentry, name));
     RefPtr<Inode> inode = TRY(parent.create(name, request));
     dentries::complete(*entry, std::move(inode));
+    Watches::report_name(parent, name, *entry->inode(), FileEvents::Create);
     return entry;
 }
 
@@ -185,6 +187,8 @@ Result<> make_link(const WalkContext& from_context, std::string_view from, const
     const RefPtr<Dentry> entry = TRY(dentries::prepare(*walk.directory.dentry, walk.name.view()));
     TRY(parent.link(walk.name.view(), inode));
     dentries::complete(*entry, RefPtr<Inode>(inode));
+    Watches::report_self(inode, FileEvents::Attributes);
+    Watches::report_name(parent, walk.name.view(), inode, FileEvents::Create);
     return {};
 }
 

@@ -7,6 +7,7 @@
 #include "core/mm/memory_object.h"
 #include "services/vfs/access_time.h"
 #include "services/vfs/file_locks.h"
+#include "services/vfs/watch.h"
 
 namespace kernel::vfs {
 namespace {
@@ -32,6 +33,7 @@ File::File(OpenRequest&& request)
       flags_(request.flags & ~(OpenFlags::Create | OpenFlags::Exclusive | OpenFlags::Truncate)) {}
 
 File::~File() {
+    report(1, is_writable() ? FileEvents::CloseWrite : FileEvents::CloseNoWrite);
     if (FileLocks* const locks = inode_ ? inode_->existing_locks() : nullptr; locks != nullptr) {
         locks->release_file(*this);
     }
@@ -69,17 +71,26 @@ void File::change_flags(OpenFlags value, OpenFlags mask) {
     }
 }
 
+void File::report(std::size_t count, FileEvents events) const {
+    if (count != 0 && path_ && !is_path_only()) {
+        Watches::report(path_, events);
+    }
+}
+
 Result<std::size_t> File::read(mm::IoBuffer& to) {
     if (!is_readable()) {
         return Error::BadHandle;
     }
     if (is_stream()) {
-        return do_read(to, 0);
+        const std::size_t count = TRY(do_read(to, 0));
+        report(count, FileEvents::Access);
+        return count;
     }
     const Turn::Holder turn(position_turn_);
     const std::uint64_t offset = position();
     const std::size_t count = TRY(do_read(to, offset));
     set_position(offset + count);
+    report(count, FileEvents::Access);
     return count;
 }
 
@@ -89,7 +100,9 @@ Result<std::size_t> File::write(mm::IoBuffer& from, WriteOrder order) {
     }
     if (is_stream()) {
         std::uint64_t offset = 0;
-        return do_write(from, offset, WriteOrder::AtOffset);
+        const std::size_t count = TRY(do_write(from, offset, WriteOrder::AtOffset));
+        report(count, FileEvents::Modify);
+        return count;
     }
     const Turn::Holder turn(position_turn_);
     std::uint64_t offset = position();
@@ -98,6 +111,7 @@ Result<std::size_t> File::write(mm::IoBuffer& from, WriteOrder order) {
     if (count != 0) {
         set_position(offset + count);
     }
+    report(count, FileEvents::Modify);
     return count;
 }
 
@@ -114,7 +128,9 @@ Result<std::size_t> File::read_at(mm::IoBuffer& to, std::uint64_t offset) {
     if (offset > kMaxPosition) {
         return Error::InvalidArgument;
     }
-    return do_read(to, offset);
+    const std::size_t count = TRY(do_read(to, offset));
+    report(count, FileEvents::Access);
+    return count;
 }
 
 Result<std::size_t> File::write_at(mm::IoBuffer& from, std::uint64_t offset, WriteOrder order) {
@@ -130,7 +146,9 @@ Result<std::size_t> File::write_at(mm::IoBuffer& from, std::uint64_t offset, Wri
     if (offset > kMaxPosition) {
         return Error::InvalidArgument;
     }
-    return do_write(from, offset, has(flags(), OpenFlags::Append) ? WriteOrder::Append : order);
+    const std::size_t count = TRY(do_write(from, offset, has(flags(), OpenFlags::Append) ? WriteOrder::Append : order));
+    report(count, FileEvents::Modify);
+    return count;
 }
 
 Result<Path> File::link_path() {
@@ -251,6 +269,9 @@ Result<RefPtr<File>> open_inode(Inode& inode, OpenRequest&& request) {
     }
     Result<RefPtr<File>> file = inode.open(std::move(request));
     if (!writes) {
+        if (file) {
+            (*file)->report(1, FileEvents::Open);
+        }
         return file;
     }
     if (!file) {
@@ -258,6 +279,7 @@ Result<RefPtr<File>> open_inode(Inode& inode, OpenRequest&& request) {
         return file;
     }
     (*file)->counted_writer_ = true;
+    (*file)->report(1, FileEvents::Open);
     return file;
 }
 

@@ -34,6 +34,8 @@ struct OpenRequest {
     RefPtr<security::Credentials> credentials;
 };
 
+enum class FileEvents : std::uint32_t;
+
 enum class SeekFrom : std::uint8_t { Start, Current, End, Data, Hole };
 
 // ioctl(2): command and argument in the Linux encoding, memory in the caller's address space.
@@ -146,6 +148,8 @@ protected:
     // The end of the file for seeks from the end. Default: the inode's size.
     virtual Result<std::uint64_t> end_position();
     void note_read();
+    // Tells those who watch it of something that happened with `count` bytes, unless that is nothing.
+    void report(std::size_t count, FileEvents events) const;
 
 private:
     friend Result<RefPtr<File>> open_inode(Inode& inode, OpenRequest&& request);

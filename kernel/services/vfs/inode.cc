@@ -11,6 +11,7 @@
 #include "services/vfs/graveyard.h"
 #include "services/vfs/path.h"
 #include "services/vfs/regular_file.h"
+#include "services/vfs/watch.h"
 
 namespace kernel::vfs {
 
@@ -18,18 +19,33 @@ Inode::Inode(FileSystem& filesystem, FileType type) : filesystem_(filesystem), t
 
 Inode::~Inode() {
     OwnPtr<FileLocks>::adopt(locks_.load(std::memory_order_relaxed)).reset();
+    OwnPtr<InodeWatches>::adopt(watches_.load(std::memory_order_relaxed)).reset();
 }
 
-Result<FileLocks*> Inode::locks() {
-    if (FileLocks* const existing = existing_locks(); existing != nullptr) {
+namespace {
+
+// What an inode gets when somebody first needs it.
+template <class T>
+Result<T*> made_once(std::atomic<T*>& place) {
+    if (T* const existing = place.load(std::memory_order_acquire); existing != nullptr) {
         return existing;
     }
-    OwnPtr<FileLocks> fresh = TRY(make_own<FileLocks>());
-    FileLocks* expected = nullptr;
-    if (!locks_.compare_exchange_strong(expected, fresh.get(), std::memory_order_acq_rel)) {
+    OwnPtr<T> fresh = TRY(make_own<T>());
+    T* expected = nullptr;
+    if (!place.compare_exchange_strong(expected, fresh.get(), std::memory_order_acq_rel)) {
         return expected;
     }
     return fresh.release();
+}
+
+}  // namespace
+
+Result<FileLocks*> Inode::locks() {
+    return made_once(locks_);
+}
+
+Result<InodeWatches*> Inode::watches() {
+    return made_once(watches_);
 }
 
 void Inode::last_reference_dropped() {

@@ -30,6 +30,7 @@ class Dentry;
 class File;
 class FileLocks;
 class FileSystem;
+class InodeWatches;
 struct OpenRequest;
 struct Path;
 
@@ -158,6 +159,10 @@ public:
     // Null when there never were any.
     FileLocks* existing_locks() const { return locks_.load(std::memory_order_acquire); }
 
+    // Who watches it; made when first asked for. Errors: NoMemory.
+    Result<InodeWatches*> watches();
+    InodeWatches* existing_watches() const { return watches_.load(std::memory_order_acquire); }
+
     // write(2) or truncate(2) happened: modification and change time.
     virtual void note_write();
     // Writers of the contents take turns, so that appending is atomic.
@@ -189,7 +194,8 @@ private:
     std::atomic<std::int32_t> writers_ = 0;  // below 0: that many deniers
     DirectoryLock directory_lock_;
     Turn write_turn_;
-    std::atomic<FileLocks*> locks_ = nullptr;  // owned
+    std::atomic<FileLocks*> locks_ = nullptr;       // owned
+    std::atomic<InodeWatches*> watches_ = nullptr;  // owned
     SpinGuarded<RefPtr<RefCounted>, Rank::InodeStatus> attachment_;
     ListNode graveyard_node_;
 };

@@ -4,6 +4,7 @@
 #include "services/vfs/new_entry.h"
 #include "services/vfs/operations.h"
 #include "services/vfs/walk.h"
+#include "services/vfs/watch.h"
 
 namespace kernel::vfs {
 namespace {
@@ -111,6 +112,7 @@ Result<RefPtr<File>> open_found(const Path& path, OpenFlags flags, const RefPtr<
     RefPtr<File> file = TRY(open_inode(inode, std::move(request)));
     if (has(flags, OpenFlags::Truncate) && checks == Checks::All) {
         TRY(truncate_opened(inode, flags, *credentials));
+        Watches::report(path, FileEvents::Modify);
     }
     return file;
 }

@@ -7,6 +7,7 @@
 #include "core/mm/memory_object.h"
 #include "services/vfs/permission.h"
 #include "services/vfs/seals.h"
+#include "services/vfs/watch.h"
 
 namespace kernel::vfs {
 
@@ -70,7 +71,9 @@ Result<> RegularFile::resize(std::uint64_t bytes) {
     }
     const Turn::Holder turn(inode()->write_turn());
     TRY(note_write());
-    return inode()->resize(bytes);
+    TRY(inode()->resize(bytes));
+    report(1, FileEvents::Modify);
+    return {};
 }
 
 Result<std::optional<std::uint64_t>> RegularFile::seek_hole(std::uint64_t offset, bool data) {
@@ -104,7 +107,9 @@ Result<> RegularFile::allocate(std::uint64_t offset, std::uint64_t bytes, std::u
             return Error::NotPermitted;
         }
         TRY(note_write());
-        return object->discard(offset, bytes);
+        TRY(object->discard(offset, bytes));
+        report(1, FileEvents::Modify);
+        return {};
     }
     const std::uint64_t old_bytes = object->size_bytes();
     const std::uint64_t end = offset + bytes;
@@ -120,6 +125,7 @@ Result<> RegularFile::allocate(std::uint64_t offset, std::uint64_t bytes, std::u
     if (!reserved && grows) {
         (void)inode()->resize(old_bytes);
     }
+    report(reserved ? 1 : 0, FileEvents::Modify);
     return reserved;
 }
 

@@ -3,6 +3,7 @@
 #include "lib/guarded.h"
 #include "services/vfs/directory_locks.h"
 #include "services/vfs/operations.h"
+#include "services/vfs/watch.h"
 
 namespace kernel::vfs {
 namespace {
@@ -70,6 +71,8 @@ Result<> remove(const WalkContext& context, const ParentWalk& walk, bool is_dire
         TRY(check_victim(walk.directory, *victim, is_directory, who));
         TRY(walk.directory.inode().prepare_change());
         if (TRY(remove_entry(walk, *victim, is_directory))) {
+            Watches::report_unlinked(*victim->inode());
+            Watches::report_name(walk.directory.inode(), walk.name.view(), *victim->inode(), FileEvents::Delete);
             return {};
         }
     }

@@ -4,6 +4,7 @@
 #include "services/vfs/directory_locks.h"
 #include "services/vfs/filesystem.h"
 #include "services/vfs/operations.h"
+#include "services/vfs/watch.h"
 
 namespace kernel::vfs {
 namespace {
@@ -156,6 +157,26 @@ Result<bool> try_rename(Renaming& renaming) {
     return rename_locked(renaming);
 }
 
+void report_move(const ParentWalk& from, const ParentWalk& to, Inode& moved) {
+    const std::uint32_t cookie = Watches::next_cookie();
+    Watches::report_name(from.directory.inode(), from.name.view(), moved, FileEvents::MovedFrom, cookie);
+    Watches::report_name(to.directory.inode(), to.name.view(), moved, FileEvents::MovedTo, cookie);
+}
+
+void report_renaming(const Renaming& renaming) {
+    if (renaming.moved->inode() == renaming.target_inode()) {
+        return;
+    }
+    report_move(renaming.from, renaming.to, *renaming.moved->inode());
+    if (renaming.exchanges()) {
+        report_move(renaming.to, renaming.from, *renaming.target_inode());
+        Watches::report_self(*renaming.target_inode(), FileEvents::MoveSelf);
+    } else if (!renaming.target->is_negative()) {
+        Watches::report_unlinked(*renaming.target_inode());
+    }
+    Watches::report_self(*renaming.moved->inode(), FileEvents::MoveSelf);
+}
+
 }  // namespace
 
 Result<> rename(const WalkContext& from_context, std::string_view from, const WalkContext& to_context,
@@ -175,6 +196,7 @@ Result<> rename(const WalkContext& from_context, std::string_view from, const Wa
     while (true) {
         Renaming renaming{.from = from_walk, .to = to_walk, .mode = mode, .who = *from_context.credentials};
         if (TRY(try_rename(renaming))) {
+            report_renaming(renaming);
             return {};
         }
     }

@@ -57,21 +57,6 @@ int events_of(int fd) {
     return entry.revents;
 }
 
-void wait_until_asleep(pid_t process) {
-    const std::string path = "/proc/" + std::to_string(process) + "/stat";
-    for (int i = 0; i < 5000; ++i) {
-        const int fd = open(path.c_str(), O_RDONLY);
-        REQUIRE(fd >= 0);
-        const std::string text = read_some(fd);
-        close(fd);
-        if (text.find(") S ") != std::string::npos) {
-            return;
-        }
-        usleep(1000);
-    }
-    CHECK(false);
-}
-
 // Linux moves bytes from one end to the other in the background.
 bool has_events(int fd, int mask, int expected) {
     for (int i = 0; i < 2000; ++i) {
@@ -299,7 +284,7 @@ TEST(a_hung_up_terminal_wakes_its_readers) {
         const bool failed = read(pair.slave, &byte, 1) == -1 && errno == EIO;
         _exit(failed && read(pair.slave, &byte, 1) == 0 ? 0 : 1);
     }
-    wait_until_asleep(child);
+    check::wait_until_asleep(child);
     close(pair.master);
     pair.master = -1;
     CHECK_EQ(check::wait_status(child), 0);

@@ -185,24 +185,6 @@ pid_t start_child(Function function) {
     return child;
 }
 
-// Returns when the process sleeps, proc_pid_stat(5), so that a signal finds it in its call: no fixed time is long
-// enough on a busy host. Gives up after half a minute.
-inline void wait_until_asleep(pid_t process) {
-    const std::string path = "/proc/" + std::to_string(process) + "/stat";
-    for (int i = 0; i < 30'000; ++i) {
-        char text[512];
-        const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
-        const ssize_t length = read(fd, text, sizeof(text));
-        close(fd);
-        const std::string_view stat(text, length > 0 ? static_cast<std::size_t>(length) : 0);
-        if (const std::size_t name_end = stat.rfind(") "); name_end != stat.npos && stat[name_end + 2] == 'S') {
-            return;
-        }
-        usleep(1000);
-    }
-    failed(__FILE__, __LINE__, "the process does not sleep");
-}
-
 // Runs `function` in a child and returns its wait status.
 template <class Function>
 int child_status(Function function) {

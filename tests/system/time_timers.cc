@@ -430,6 +430,31 @@ TEST(interval_timer_errors) {
     CHECK_ERRNO(static_cast<int>(syscall(SYS_getitimer, ITIMER_REAL, 8)), EFAULT);
 }
 
+TEST(clocks_of_others) {
+    const pid_t child = check::start_child([] {
+        while (true) {
+            work_for(1000);
+        }
+    });
+    clockid_t clock = 0;
+    CHECK_EQ(clock_getcpuclockid(child, &clock), 0);
+    timespec used{};
+    const auto start = Clock::now();
+    while (clock_gettime(clock, &used) == 0 && used.tv_nsec < 20'000'000 && milliseconds_since(start) < 5000) {
+        usleep(2000);
+    }
+    CHECK(used.tv_sec > 0 || used.tv_nsec >= 20'000'000);
+    kill(child, SIGKILL);
+    CHECK_SIGNALED(check::wait_status(child), SIGKILL);
+    CHECK_ERRNO(clock_gettime(clock, &used), EINVAL);
+    CHECK_EQ(pthread_getcpuclockid(pthread_self(), &clock), 0);
+    CHECK_OK(clock_gettime(clock, &used));
+    timespec own{};
+    CHECK_OK(clock_gettime(CLOCK_THREAD_CPUTIME_ID, &own));
+    CHECK(own.tv_sec > used.tv_sec || own.tv_nsec >= used.tv_nsec);
+    CHECK_ERRNO(clock_gettime(-1, &used), EINVAL);
+}
+
 TEST(the_state_of_the_clock) {
     timex state{};
     const int result = adjtimex(&state);

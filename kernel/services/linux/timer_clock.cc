@@ -8,6 +8,37 @@
 #include "services/linux/vdso.h"
 
 namespace kernel::linux_abi {
+namespace {
+
+// What an id below 0 stands for, clock_getcpuclockid(3): the time of a process or thread of any number, all of it or
+// (as on Linux) that in user mode. Errors: InvalidArgument.
+Result<std::uint64_t> read_clock_of_other(Task& task, std::int32_t clock) {
+    constexpr std::uint32_t kOfThread = 4;
+    enum Kind : std::uint32_t { All = 0, User = 1, Scheduled = 2 };
+    const auto bits = static_cast<std::uint32_t>(clock);
+    const std::uint32_t kind = bits & 3;
+    if (clock >= 0 || kind > Scheduled) {
+        return Error::InvalidArgument;
+    }
+    const int id = static_cast<int>(~(clock >> 3));
+    CpuUsage usage;
+    if ((bits & kOfThread) != 0) {
+        const RefPtr<Task> thread = id == 0 ? RefPtr<Task>(task) : process_tree::find_task(id);
+        if (!thread || &thread->process() != &task.process()) {
+            return Error::InvalidArgument;
+        }
+        usage = thread->usage();
+    } else {
+        const RefPtr<Process> process = id == 0 ? RefPtr<Process>(task.process()) : process_tree::find_process(id);
+        if (!process) {
+            return Error::InvalidArgument;
+        }
+        usage = process_tree::usage_of(*process);
+    }
+    return kind == User ? usage.user_ns : usage.user_ns + usage.system_ns;
+}
+
+}  // namespace
 
 Result<std::uint64_t> read_clock(Task& task, std::int32_t clock) {
     refresh_time_page();
@@ -32,7 +63,7 @@ Result<std::uint64_t> read_clock(Task& task, std::int32_t clock) {
             return usage.user_ns + usage.system_ns;
         }
         default:
-            return Error::InvalidArgument;
+            return read_clock_of_other(task, clock);
     }
 }
 

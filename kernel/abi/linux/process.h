@@ -48,6 +48,22 @@ struct RobustListHead {
     std::uint64_t pending;
 };
 
+// rseq(2).
+struct RseqCpu {
+    std::uint32_t cpu_start, cpu;
+};
+struct Rseq {
+    RseqCpu cpu;
+    std::uint64_t critical_section;
+    std::uint32_t flags;
+    std::uint32_t unused[3];
+};
+static_assert(sizeof(Rseq) == 32);
+struct RseqSection {
+    std::uint32_t version, flags;
+    std::uint64_t start, bytes, abort_handler;
+};
+
 // capget(2).
 struct CapabilityHeader {
     std::uint32_t version;

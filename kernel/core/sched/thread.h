@@ -100,6 +100,12 @@ public:
     // Includes the present time slice if the thread itself asks, else up to its last switch.
     ThreadTimes times() const;
 
+    // How often it has left its CPU.
+    std::uint64_t switches() const {
+        return voluntary_switches_.load(std::memory_order_relaxed) +
+               involuntary_switches_.load(std::memory_order_relaxed);
+    }
+
     LockContext& lock_context() { return lock_context_; }
 
 private:

@@ -89,6 +89,8 @@ void inherit(Task& parent, Task& child, const CloneRequest& request) {
     const TaskName name = parent.name();
     child.set_name(std::string_view(name.data()));
     child.set_blocked(parent.blocked());
+    // rseq(2): a copy of the memory has the structure where the parent's has it.
+    if (!has(request, abi::kCloneVm)) child.rseq() = parent.rseq();
     // Both were valid for the parent.
     inherit_scheduling(parent, child);
     (void)child.thread().set_affinity(parent.thread().affinity());

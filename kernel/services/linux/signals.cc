@@ -109,6 +109,7 @@ Outcome run_handler(Task& task, const abi::Siginfo& info, const abi::Sigaction& 
         resolve_restart(**registers, *restart, action);
         restart = nullptr;
     }
+    rseq_leave_critical_section(task);
     if (push_signal_frame(task, **registers, action, info)) return Outcome::Handler;
     // No stack for the frame: SIGSEGV, and if that was the one, death.
     if (info.signal == abi::kSigsegv) {

@@ -96,6 +96,7 @@ void Task::replace_program(RefPtr<mm::AddressSpace> space, OwnPtr<platform::User
     signal_stack_ = {0, abi::kSsDisable, 0, 0};
     clear_child_tid_ = {};
     robust_list_ = {};
+    rseq_ = {};
     restart_deadline_ns_.reset();
     keep_registers_ = true;
 }

@@ -15,6 +15,7 @@
 #include "lib/string.h"
 #include "platform/user_context.h"
 #include "services/linux/fs_context.h"
+#include "services/linux/rseq.h"
 #include "services/linux/signal_state.h"
 #include "services/security/credentials.h"
 
@@ -107,6 +108,9 @@ class Task final : public object::Object {
         recheck_ = true;
         thread_->clear_interrupt();
     }
+    RestartableSequences& rseq() { return rseq_; }
+    // The next way out of the kernel counts as one to another CPU.
+    void forget_cpu() { seen_cpu_ = RestartableSequences::kUnknownCpu; }
     // Which stay in user mode this is, a number of its own, or none at the moment. Any thread.
     static constexpr std::uint64_t kNotInUser = 0;
     std::uint64_t user_stay() const { return in_user_.load() ? user_stays_.load() : kNotInUser; }
@@ -160,6 +164,7 @@ class Task final : public object::Object {
     Task(int tid, TaskParts parts);
     ~Task() override;
     static void thread_entry(void* argument);
+    void update_rseq();
     void handle_other_trap(const platform::Trap& trap);
     void handle_syscall();
     bool may_call_again(Error error, std::uint64_t number);
@@ -192,6 +197,12 @@ class Task final : public object::Object {
     bool recheck_ = true;
     std::atomic<std::uint64_t> user_stays_ = 0;
     sched::Timer cpu_timer_;  // when the process's timers have to be looked at, if it stays in user mode
+    unsigned seen_cpu_ = RestartableSequences::kUnknownCpu;  // where it entered user mode last
+    // Set when user code was interrupted where it did not ask for it, with how often it had been off the CPU before.
+    bool left_between_instructions_ = false;
+    std::uint64_t switches_before_ = 0;
+    bool was_away() const { return left_between_instructions_ && thread_->switches() != switches_before_; }
+    RestartableSequences rseq_;
     bool keep_registers_ = false;
     int exit_code_ = 0;
     UserPtr<std::int32_t> clear_child_tid_{};

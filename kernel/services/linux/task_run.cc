@@ -108,7 +108,8 @@ void Task::watch_cpu_time() {
 // Whoever has news for the task kicks it, and what it does to itself sets recheck_: without either nothing can have changed
 // since the last complete look.
 bool Task::claim_user_mode() {
-    if (recheck_) return false;
+    if (recheck_ || thread_->cpu() != seen_cpu_ || was_away()) return false;
+    left_between_instructions_ = false;
     // Only this thread writes it.
     user_stays_.store(user_stays_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
     // Whoever kicks from now on sends an interrupt to this CPU; whoever did before is seen here.
@@ -130,10 +131,20 @@ bool Task::claim_user_mode() {
             continue;
         }
         restore_mask();
+        update_rseq();
         if (has_deliverable_signal(*this)) continue;
         recheck_ = false;
         if (claim_user_mode()) return true;
     }
+}
+
+// In a critical section no calls are made, so only a trap between instructions can have been in one.
+void Task::update_rseq() {
+    const unsigned cpu = thread_->cpu();
+    if (was_away()) rseq_leave_critical_section(*this);
+    left_between_instructions_ = false;
+    if (cpu != seen_cpu_) rseq_note_cpu(*this, cpu);
+    seen_cpu_ = cpu;
 }
 
 void Task::handle_syscall() {
@@ -161,6 +172,8 @@ void Task::handle_syscall() {
 }
 
 [[gnu::noinline]] void Task::handle_other_trap(const platform::Trap& trap) {
+    left_between_instructions_ = rseq_.is_registered();
+    switches_before_ = thread_->switches();
     switch (trap.kind) {
         case platform::TrapKind::Syscall:
         case platform::TrapKind::Interrupt:

@@ -48,6 +48,7 @@ bench:
 	@scripts/setup build bench
 	@scripts/build hosted
 	@bench/run
+	@bench/run-programs
 
 bench-vm:
 	@scripts/setup build vm bench

@@ -6,6 +6,7 @@
 #include <linux/futex.h>
 #include <sched.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
@@ -391,6 +392,74 @@ double busy(int units) {
     return median(rounds);
 }
 
+// A large file in memory, read in blocks from front to back or anywhere; one operation is one block.
+double read_large(std::size_t block, bool random) {
+    constexpr std::size_t kBytes = 64u << 20;
+    const std::string path = temporary_path();
+    const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC, 0600);
+    std::vector<char> buffer(1u << 20, 'x');
+    for (std::size_t done = 0; done < kBytes; done += buffer.size()) {
+        if (write(fd, buffer.data(), buffer.size()) != static_cast<ssize_t>(buffer.size())) {
+            fail("large file");
+        }
+    }
+    std::uint64_t at = 0;
+    const double cost = measure_each([&] {
+        at = random ? at * 6364136223846793005u + 1442695040888963407u : at + 1;
+        const std::uint64_t index = (random ? at >> 33 : at) % (kBytes / block);
+        if (pread(fd, buffer.data(), block, static_cast<off_t>(index * block)) != static_cast<ssize_t>(block)) {
+            fail("pread");
+        }
+    });
+    close(fd);
+    unlink(path.c_str());
+    return cost;
+}
+
+double read_sequential_64k() {
+    return read_large(65536, false);
+}
+
+double read_random_4k() {
+    return read_large(4096, true);
+}
+
+double create_stat_unlink() {
+    const std::string path = temporary_path();
+    return measure_each([&] {
+        struct stat status;
+        const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_EXCL, 0600);
+        if (fd < 0 || close(fd) != 0 || stat(path.c_str(), &status) != 0 || unlink(path.c_str()) != 0) {
+            fail("create");
+        }
+    });
+}
+
+double unix_round_trip() {
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) {
+        fail("socketpair");
+    }
+    const pid_t child = fork();
+    if (child == 0) {
+        close(ends[0]);
+        char token;
+        while (read(ends[1], &token, 1) == 1 && write(ends[1], &token, 1) == 1) {
+        }
+        _exit(0);
+    }
+    close(ends[1]);
+    const double cost = measure_each([&] {
+        char token = 'x';
+        if (write(ends[0], &token, 1) != 1 || read(ends[0], &token, 1) != 1) {
+            fail("socket");
+        }
+    });
+    close(ends[0]);
+    wait_for(child);
+    return cost;
+}
+
 struct Item {
     std::string_view name;
     double (*run)();
@@ -412,6 +481,10 @@ constexpr Item kItems[] = {
     {"read_4k", read_4k},
     {"open_close", open_close},
     {"stat", stat_item},
+    {"read_sequential_64k", read_sequential_64k},
+    {"read_random_4k", read_random_4k},
+    {"create_stat_unlink", create_stat_unlink},
+    {"unix_round_trip", unix_round_trip},
 };
 
 void report(std::string_view name, double cost_ns) {

@@ -140,14 +140,16 @@ std::uint64_t user_ticks() {
     return x86::read_tsc();
 }
 
-// The kernel's own line. Only its refinement changes it, soon after boot.
+// The kernel's own line, once it is final: user code that went on along the first estimate would be ahead of the kernel.
 std::optional<UserClock> user_clock() {
+    if (x86::refine_at_ns != kNoDeadline) {
+        return std::nullopt;
+    }
     const x86::ClockLine& line = *x86::line.load(std::memory_order_acquire);
     const std::uint64_t tsc = x86::read_tsc();
     const std::uint64_t now_ns = line.ns_at(tsc);
-    const bool is_final = x86::refine_at_ns == kNoDeadline;
     return UserClock{.ticks = tsc,
-                     .limit_ticks = is_final ? x86::tsc_hz * 60 : x86::tsc_hz / 64,
+                     .limit_ticks = x86::tsc_hz * 60,
                      .ns_per_tick = line.ns_per_cycle,
                      .monotonic_ns = now_ns,
                      .realtime_ns = x86::realtime_at_boot_ns + now_ns};

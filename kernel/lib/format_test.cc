@@ -165,7 +165,7 @@ TEST(Log, WritesWholeLines) {
     log_info("started {}", 1);
     log_warn("odd");
     log_error("bad {}", Error::Io);
-    EXPECT_EQ(test_support::take_log(), "started 1\nwarning: odd\nerror: bad Io\n");
+    EXPECT_EQ(test_support::take_log(), "started 1\nkpio: warning: odd\nkpio: bad Io\n");
     log_info("{:>1000}", 1);
     const std::string cut = test_support::take_log();
     EXPECT_EQ(cut.back(), '\n');

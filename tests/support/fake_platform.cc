@@ -12,10 +12,10 @@
 #include <cstring>
 
 #include "lib/own.h"
-#include "platform/user_clock.h"
 #include "platform/clock.h"
 #include "platform/cpu.h"
 #include "platform/entropy.h"
+#include "platform/user_clock.h"
 
 namespace test_support {
 namespace {

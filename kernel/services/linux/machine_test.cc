@@ -15,6 +15,9 @@ namespace kernel::platform {
 [[gnu::weak]] std::uint64_t xstate_features() {
     return 3;
 }
+[[gnu::weak]] CpuIdentification cpu_identification(std::uint32_t, std::uint32_t) {
+    return {};
+}
 [[gnu::weak]] std::uint32_t cpu_feature_word() {
     return 0;
 }

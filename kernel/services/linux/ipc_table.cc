@@ -62,7 +62,7 @@ std::int64_t ipc_now_s() {
     return static_cast<std::int64_t>(platform::realtime_ns() / kSecondNs);
 }
 
-Result<RefPtr<IpcObject>> IpcTableBase::find(std::int32_t id) const {
+Result<RefPtr<IpcObject>> IpcTableBase::find_number(std::int32_t id) const {
     if (id < 0) {
         return Error::InvalidArgument;
     }
@@ -117,7 +117,7 @@ Result<bool> IpcTableBase::add(IpcObject& object) {
     });
 }
 
-bool IpcTableBase::remove(IpcObject& object) {
+bool IpcTableBase::remove_object(IpcObject& object) {
     const bool mine = state_.with([&](State& state) {
         const auto index = static_cast<std::uint32_t>(object.id_) % kIndexLimit;
         if (state.objects.get(index) != &object) {

@@ -62,7 +62,7 @@ protected:
         bool created = false;
     };
     // Errors: InvalidArgument (a number that was removed, or never was).
-    Result<RefPtr<IpcObject>> find(std::int32_t id) const;
+    Result<RefPtr<IpcObject>> find_number(std::int32_t id) const;
     RefPtr<IpcObject> find_key(std::int32_t key) const;
     // Unless the key exists by now (then null). Errors: NoSpace, NoMemory.
     Result<bool> add(IpcObject& object);
@@ -71,7 +71,7 @@ protected:
         return static_cast<std::uint32_t>(object.id()) % kIndexLimit;
     }
     // Takes key and number away; false if somebody else has. The table's reference is dropped.
-    bool remove(IpcObject& object);
+    bool remove_object(IpcObject& object);
 
 private:
     struct State {
@@ -87,8 +87,8 @@ private:
 template <class T>
 class IpcTable : public IpcTableBase {
 public:
-    Result<RefPtr<T>> find(std::int32_t id) const { return static_ref_cast<T>(TRY(IpcTableBase::find(id))); }
-    bool remove(T& object) { return IpcTableBase::remove(object); }
+    Result<RefPtr<T>> find(std::int32_t id) const { return static_ref_cast<T>(TRY(find_number(id))); }
+    bool remove(T& object) { return remove_object(object); }
     // Without a lock; what is made meanwhile may be missed.
     template <class F>
     void for_each(F&& f) {

@@ -68,6 +68,17 @@ private:
     int fd_;
 };
 
+// What comes before the lowest address that can be mapped is part of the range like any other hole.
+TEST(unmap_from_zero) {
+    void* const low = reinterpret_cast<void*>(0x10000);
+    auto* const page = static_cast<char*>(
+        mmap(low, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0));
+    REQUIRE(page == low);
+    page[0] = 'x';
+    CHECK_OK(munmap(nullptr, 0x11000));
+    CHECK_SIGNALED(check::child_status([page] { page[0] = 'y'; }), SIGSEGV);
+}
+
 }  // namespace
 
 TEST(mmap_errors) {

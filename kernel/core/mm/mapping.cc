@@ -80,13 +80,19 @@ Result<VirtAddr> AddressSpace::choose_address_locked(const MapRequest& request, 
 // Whatever the page map and the kernel remember of the range. Frames may be freed afterwards.
 void AddressSpace::forget_translations_locked(Range range) {
     cache_.flush(range.start.page_index(), (range.end - range.start) >> kPageShift);
-    bool any = false;
+    // From the first to the last page that was ever mapped: munmap(2) may be given ranges that begin below all user
+    // memory.
+    VirtAddr first = range.end;
+    VirtAddr last = range.start;
     for (Region* region = regions_->first_in(range.start, range.end); region != nullptr;
          region = regions_->next_in(*region, range.end)) {
-        any = any || region->touched;
+        if (region->touched) {
+            first = std::min(first, std::max(region->start, range.start));
+            last = std::min(region->end, range.end);
+        }
     }
-    if (any) {
-        page_map_->unmap(range.start, (range.end - range.start) >> kPageShift);
+    if (first < last) {
+        page_map_->unmap(first, (last - first) >> kPageShift);
         page_map_->commit();
     }
 }

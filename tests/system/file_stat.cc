@@ -173,6 +173,20 @@ TEST(file_systems) {
     CHECK_EQ(by_name.f_type, 0x50495045);
 }
 
+TEST(statx_attributes) {
+    struct statx root{};
+    struct statx inside{};
+    CHECK_OK(statx(AT_FDCWD, "/proc", 0, STATX_BASIC_STATS, &root));
+    CHECK_OK(statx(AT_FDCWD, "/proc/self/", 0, STATX_BASIC_STATS, &inside));
+    CHECK((root.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT) != 0);
+    CHECK((root.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0);
+    CHECK((inside.stx_attributes & STATX_ATTR_MOUNT_ROOT) == 0);
+    const int fd = open("/proc", O_RDONLY);
+    CHECK_OK(statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS, &inside));
+    CHECK((inside.stx_attributes & STATX_ATTR_MOUNT_ROOT) != 0);
+    close(fd);
+}
+
 }  // namespace
 
 TEST_MAIN()

@@ -138,9 +138,10 @@ Result<std::int64_t> sys_mprotect(Task& task, Address address, Size length, Prot
 }
 
 Result<std::int64_t> sys_mremap(Task& task, Address old_address, Size old_length, Size new_length, Hex flags, Address new_address) {
-    if ((flags & ~std::uint64_t{abi::kMremapMaymove | abi::kMremapFixed}) != 0) return Error::InvalidArgument;
+    if ((flags & ~std::uint64_t{abi::kMremapMaymove | abi::kMremapFixed | abi::kMremapDontunmap}) != 0) return Error::InvalidArgument;
     mm::RemapOptions options;
     options.may_move = (flags & abi::kMremapMaymove) != 0;
+    options.keep_old = (flags & abi::kMremapDontunmap) != 0;
     if ((flags & abi::kMremapFixed) != 0) {
         if (!options.may_move) return Error::InvalidArgument;
         options.fixed = new_address.value;

@@ -51,7 +51,11 @@ abi::Stat to_stat(const vfs::Status& status) {
 struct Found {
     vfs::Status status;
     std::uint64_t mount_id = 0;
+    bool is_mount_root = false;
 };
+Found found_at(const vfs::Path& path, const vfs::Status& status) {
+    return path ? Found{status, path.mount->id(), path.dentry == &path.mount->root()} : Found{status};
+}
 Result<Found> find_status(Task& task, std::int32_t directory, VirtAddr path, std::uint32_t at_flags) {
     constexpr std::uint32_t kAllowed =
         abi::kAtSymlinkNofollow | abi::kAtNoAutomount | abi::kAtEmptyPath | abi::kAtStatxSyncType;
@@ -64,11 +68,11 @@ Result<Found> find_status(Task& task, std::int32_t directory, VirtAddr path, std
     }
     if (may_be_empty && name.view().empty() && directory != abi::kAtFdcwd) {
         const RefPtr<vfs::File> file = TRY(any_file_of(task, directory));
-        return Found{TRY(file->status()), file->path() ? file->path().mount->id() : 0};
+        return found_at(file->path(), TRY(file->status()));
     }
     const WalkScope scope = TRY(WalkScope::from(task, directory, name.view(), flags));
     const vfs::Path found = TRY(vfs::resolve(scope.context(), name.view(), flags));
-    return Found{TRY(vfs::status(found)), found.mount->id()};
+    return found_at(found, TRY(vfs::status(found)));
 }
 
 Result<std::int64_t> put_stat(Task& task, const vfs::Status& status, UserPtr<abi::Stat> result) {
@@ -87,6 +91,7 @@ abi::StatxTimestamp to_timestamp(std::int64_t time_ns) {
     return {time.seconds, static_cast<std::uint32_t>(time.nanoseconds), 0};
 }
 
+constexpr std::uint64_t kStatxMountRoot = 0x2000;  // STATX_ATTR_MOUNT_ROOT
 enum StatxMask : std::uint32_t { kStatxBirthTime = 0x800, kStatxMountId = 0x1000, kStatxReserved = 0x8000'0000 };
 
 abi::Statx to_statx(const Found& found) {
@@ -109,6 +114,8 @@ abi::Statx to_statx(const Found& found) {
         result.mask |= kStatxBirthTime;
     }
     if (found.mount_id != 0) {
+        result.attributes_mask = kStatxMountRoot;
+        result.attributes = found.is_mount_root ? kStatxMountRoot : 0;
         result.mount_id = found.mount_id;
         result.mask |= kStatxMountId;
     }

@@ -12,7 +12,7 @@ a $x
 EOF'
     step $shell.traps same 'int exit' $shell -c 'trap "printf int\ " INT; trap "echo exit" EXIT; kill -INT $$'
     step $shell.status $shell -c '(exit 7); test $? = 7; sh -c "kill -9 \$\$"; test $? = 137'
-    step $shell.background same '1 2 3' $shell -c 'for i in 1 2 3; do (sleep 0.$i; printf "$i$(test $i = 3 || echo " ")") & done; wait'
+    step $shell.background same '1 2 3 ' $shell -c 'rm -f job*; for i in 1 2 3; do (until [ $i = 1 ] || [ -e job$((i - 1)) ]; do sleep 0.01; done; printf "$i "; : >job$i) & done; wait'
     step $shell.pipe_of_many same 1 $shell -c 'echo 1 | cat | cat | cat | cat | cat | cat | cat | cat'
     step $shell.two_hundred_children $shell -c 'i=0; while [ $i -lt 200 ]; do /bin/true || exit 1; i=$((i+1)); done'
     step $shell.signal_interrupts_wait $shell -c 'trap "exit 0" USR1; (sleep 0.1; kill -USR1 $$) & sleep 5 & wait $!; exit 1'

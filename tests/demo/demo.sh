@@ -111,7 +111,8 @@ threads=build/hosted/tests/system/thread_basic
 
 succeeds "the working directory is here" test -r tests/demo/demo.sh
 expect "the host's passwords are not" 1 "$(status_of test -e /etc/shadow)"
-expect "nor the homes" "" "$(ls -A /root /home 2>/dev/null | grep -v ':$' | tr -d '\n')"
+# If the working directory lies in one, only the way to it is there.
+expect "nor the homes" "" "$(find /root /home -path "$PWD" -prune -o ! -type d -print 2>/dev/null | tr -d '\n')"
 # The caller looks for this file on the host afterwards.
 echo written >tests/demo/written_by_the_guest
 expect "a file beside the sources can be written" written "$(cat tests/demo/written_by_the_guest)"

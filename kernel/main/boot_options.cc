@@ -6,7 +6,11 @@ namespace {
 BootOptions options;
 }
 
-void set_boot_options(const BootOptions& chosen) { options = chosen; }
-const BootOptions& boot_options() { return options; }
+void set_boot_options(const BootOptions& chosen) {
+    options = chosen;
+}
+const BootOptions& boot_options() {
+    return options;
+}
 
 }  // namespace kernel::main

@@ -9,9 +9,9 @@
 namespace kernel::main {
 
 enum class BindAccess : std::uint8_t {
-    ReadOnly,    // the host's files as they are
-    Layered,     // changes go to a layer in memory and are lost at the end
-    ReadWrite,   // changes go to the host
+    ReadOnly,   // the host's files as they are
+    Layered,    // changes go to a layer in memory and are lost at the end
+    ReadWrite,  // changes go to the host
 };
 
 // A file or directory of the host that is seen at an absolute path of the guest. Later binds lie over earlier ones.
@@ -19,8 +19,8 @@ struct Bind {
     std::string_view host_path;
     std::string_view guest_path;
     BindAccess access = BindAccess::Layered;
-    bool optional = false;            // a missing host path is no error
-    bool hide_unreadable = false;     // entries that are not world-readable do not exist for the guest
+    bool optional = false;         // a missing host path is no error
+    bool hide_unreadable = false;  // entries that are not world-readable do not exist for the guest
 };
 
 // A symbolic link in the guest's root, as distributions have them for /bin and /lib.
@@ -30,19 +30,19 @@ struct Link {
 };
 
 struct BootOptions {
-    std::span<const Bind> binds;               // "/" may be among them and then comes first
-    std::span<const Link> links;               // made before the binds; what is there already stays
+    std::span<const Bind> binds;                    // "/" may be among them and then comes first
+    std::span<const Link> links;                    // made before the binds; what is there already stays
     std::span<const std::string_view> directories;  // of the guest, made empty (with parents) where there is none
-    std::span<const std::string_view> arguments;  // program and its arguments; empty starts a shell
+    std::span<const std::string_view> arguments;    // program and its arguments; empty starts a shell
     std::span<const std::string_view> environment;
     std::string_view working_directory = "/";
-    std::uint32_t uid = 0, gid = 0;            // identity of the first process
+    std::uint32_t uid = 0, gid = 0;  // identity of the first process
     std::uint32_t max_threads = 512;
-    std::uint32_t max_handles = 1024;          // RLIMIT_NOFILE of the first process
-    bool trace = false;                        // print system calls
-    bool statistics = false;                   // print a summary at the end
-    bool quiet = false;                        // no message of the kernel's own but errors
-    std::uint64_t start_ns = 0;                // monotonic_ns when the host started us (0: unknown), for the boot time
+    std::uint32_t max_handles = 1024;  // RLIMIT_NOFILE of the first process
+    bool trace = false;                // print system calls
+    bool statistics = false;           // print a summary at the end
+    bool quiet = false;                // no message of the kernel's own but errors
+    std::uint64_t start_ns = 0;        // monotonic_ns when the host started us (0: unknown), for the boot time
 };
 
 // Must be called before platform start on hosted; the object must stay valid.

@@ -3,8 +3,8 @@
 
 namespace kernel::main {
 
-// Sets the boot options from the boot loader's command line, where there is one: words of the form key=value (uid, gid, threads,
-// handles, cwd, env, trace, stats, quiet), then "--" and the program with its arguments. Quotes group words.
+// Sets the boot options from the boot loader's command line, where there is one: words of the form key=value (uid, gid,
+// threads, handles, cwd, env, trace, stats, quiet), then "--" and the program with its arguments. Quotes group words.
 void apply_boot_command_line();
 
 }  // namespace kernel::main

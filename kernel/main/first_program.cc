@@ -38,13 +38,17 @@ int status_of_start_error(Error error) {
     return missing ? kStatusNotFound : kStatusNotExecutable;
 }
 
-void first_process_ended(int wait_status) { shut_down(exit_status_of(wait_status)); }
+void first_process_ended(int wait_status) {
+    shut_down(exit_status_of(wait_status));
+}
 
 // The outside wants an end: the program may tidy up; the second request does not ask.
 void handle_power_request() {
     static std::atomic<bool> asked = false;
     const RefPtr<linux_abi::Process> first = linux_abi::process_tree::find_process(linux_abi::process_tree::kFirstPid);
-    if (!first) return;
+    if (!first) {
+        return;
+    }
     const int signal = asked.exchange(true) ? abi::kSigkill : abi::kSigterm;
     (void)linux_abi::send_to_process(*first, linux_abi::kernel_signal(signal));
 }
@@ -62,23 +66,30 @@ linux_abi::Process::Limits first_limits(const BootOptions& options) {
 }
 
 Result<RefPtr<security::Credentials>> first_credentials(const BootOptions& options) {
-    if (options.uid == 0) return security::Credentials::create_root();
+    if (options.uid == 0) {
+        return security::Credentials::create_root();
+    }
     security::CredentialValues values;
     values.user_real = values.user_effective = values.user_saved = values.user_filesystem = options.uid;
     values.group_real = values.group_effective = values.group_saved = values.group_filesystem = options.gid;
     return security::Credentials::create(values, {});
 }
 
-Result<RefPtr<object::HandleTable>> first_handles(const BootOptions& options, const RefPtr<security::Credentials>& credentials) {
+Result<RefPtr<object::HandleTable>> first_handles(const BootOptions& options,
+                                                  const RefPtr<security::Credentials>& credentials) {
     RefPtr<object::HandleTable> handles = TRY(object::HandleTable::create(options.max_handles));
-    for (RefPtr<vfs::File>& file : TRY(linux_abi::open_standard_files(credentials)))
+    for (RefPtr<vfs::File>& file : TRY(linux_abi::open_standard_files(credentials))) {
         TRY(handles->insert(std::move(file), object::Rights::All));
+    }
     return handles;
 }
 
 std::string_view environment_value(const BootOptions& options, std::string_view name) {
-    for (const std::string_view entry : options.environment)
-        if (entry.size() > name.size() && entry.starts_with(name) && entry[name.size()] == '=') return entry.substr(name.size() + 1);
+    for (const std::string_view entry : options.environment) {
+        if (entry.size() > name.size() && entry.starts_with(name) && entry[name.size()] == '=') {
+            return entry.substr(name.size() + 1);
+        }
+    }
     return {};
 }
 
@@ -89,9 +100,13 @@ bool is_executable(const vfs::WalkContext& context, std::string_view path) {
 
 // As execvp(3): a name without a slash is looked for in PATH. The name itself when it is nowhere.
 Result<String> find_program(const vfs::WalkContext& context, const BootOptions& options, std::string_view name) {
-    if (name.find('/') != std::string_view::npos) return String::create(name);
+    if (name.find('/') != std::string_view::npos) {
+        return String::create(name);
+    }
     std::string_view path = environment_value(options, "PATH");
-    if (path.empty()) path = kDefaultPath;
+    if (path.empty()) {
+        path = kDefaultPath;
+    }
     while (!path.empty()) {
         const std::size_t colon = path.find(':');
         const std::string_view folder = path.substr(0, colon);
@@ -99,22 +114,33 @@ Result<String> find_program(const vfs::WalkContext& context, const BootOptions& 
         String candidate = TRY(String::create(folder.empty() ? "." : folder));
         TRY(candidate.append("/"));
         TRY(candidate.append(name));
-        if (is_executable(context, candidate.view())) return candidate;
+        if (is_executable(context, candidate.view())) {
+            return candidate;
+        }
     }
     return Error::NotFound;
 }
 
 std::string_view first_shell(const vfs::WalkContext& context) {
-    for (const std::string_view shell : kShells)
-        if (is_executable(context, shell)) return shell;
+    for (const std::string_view shell : kShells) {
+        if (is_executable(context, shell)) {
+            return shell;
+        }
+    }
     return kShells[1];
 }
 
 Result<linux_abi::ProgramArguments> collect_arguments(const BootOptions& options, std::string_view shell) {
     linux_abi::ProgramArguments result;
-    if (options.arguments.empty()) TRY(result.arguments.add(shell));
-    for (const std::string_view argument : options.arguments) TRY(result.arguments.add(argument));
-    for (const std::string_view variable : options.environment) TRY(result.environment.add(variable));
+    if (options.arguments.empty()) {
+        TRY(result.arguments.add(shell));
+    }
+    for (const std::string_view argument : options.arguments) {
+        TRY(result.arguments.add(argument));
+    }
+    for (const std::string_view variable : options.environment) {
+        TRY(result.environment.add(variable));
+    }
     return result;
 }
 
@@ -128,18 +154,24 @@ Result<> start_services(const BootOptions& options) {
 
 void start_program(const BootOptions& options, const RootFileSystem& root) {
     const auto must = [](auto result, std::string_view what) {
-        if (!result) fail(kStatusKernelError, what, result.error());
+        if (!result) {
+            fail(kStatusKernelError, what, result.error());
+        }
         return std::move(*result);
     };
     const RefPtr<security::Credentials> credentials = must(first_credentials(options), "credentials");
     const vfs::WalkContext from_root{root.root, root.root, credentials};
     Result<vfs::Path> directory = vfs::resolve(from_root, options.working_directory, vfs::WalkFlags::Directory);
-    if (!directory) fail(kStatusKernelError, options.working_directory, directory.error());
+    if (!directory) {
+        fail(kStatusKernelError, options.working_directory, directory.error());
+    }
     const vfs::WalkContext context{root.root, *directory, credentials};
     const std::string_view shell = first_shell(context);
     const std::string_view name = options.arguments.empty() ? shell : options.arguments.front();
     const Result<String> program = find_program(context, options, name);
-    if (!program) fail(status_of_start_error(program.error()), name, program.error());
+    if (!program) {
+        fail(status_of_start_error(program.error()), name, program.error());
+    }
 
     linux_abi::FirstProcess parts;
     parts.handles = must(first_handles(options, credentials), "standard files");
@@ -147,8 +179,11 @@ void start_program(const BootOptions& options, const RootFileSystem& root) {
     parts.credentials = credentials;
     parts.limits = first_limits(options);
     note_first_program();
-    const auto started = linux_abi::start_first_process(std::move(parts), program->view(), must(collect_arguments(options, shell), "arguments"));
-    if (!started) fail(status_of_start_error(started.error()), program->view(), started.error());
+    const auto started = linux_abi::start_first_process(std::move(parts), program->view(),
+                                                        must(collect_arguments(options, shell), "arguments"));
+    if (!started) {
+        fail(status_of_start_error(started.error()), program->view(), started.error());
+    }
 }
 
 }  // namespace
@@ -156,9 +191,13 @@ void start_program(const BootOptions& options, const RootFileSystem& root) {
 void run_first_program() {
     apply_boot_command_line();
     const BootOptions& options = boot_options();
-    if (const Result<> started = start_services(options); !started) fail(kStatusKernelError, "starting services", started.error());
+    if (const Result<> started = start_services(options); !started) {
+        fail(kStatusKernelError, "starting services", started.error());
+    }
     const Result<RootFileSystem> root = assemble_root(options);
-    if (!root) fail(kStatusKernelError, "the root file system", root.error());
+    if (!root) {
+        fail(kStatusKernelError, "the root file system", root.error());
+    }
     start_program(options, *root);
 }
 

@@ -12,7 +12,9 @@ namespace kernel {
 namespace {
 
 // Everything that may block happens in a thread.
-void boot_thread(void*) { main::run_first_program(); }
+void boot_thread(void*) {
+    main::run_first_program();
+}
 
 Result<> start_core() {
     TRY(mm::initialize_frames());

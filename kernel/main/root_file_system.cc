@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <array>
 
-#include "lib/log.h"
 #include "core/mm/frame_allocator.h"
+#include "lib/log.h"
 #include "platform/boot.h"
 #include "services/linux/mounts.h"
 #include "services/linux/procfs.h"
@@ -27,9 +27,10 @@ constexpr std::uint32_t kDirectoryPermissions = 0755;
 
 // Makes things in the fresh tree with all rights.
 class TreeBuilder {
-  public:
+public:
     // The budget is what all layers in memory may use together.
-    TreeBuilder(RefPtr<vfs::MountNamespace> mounts, RefPtr<security::Credentials> credentials, RefPtr<vfs::tmpfs::Budget> layer_budget)
+    TreeBuilder(RefPtr<vfs::MountNamespace> mounts, RefPtr<security::Credentials> credentials,
+                RefPtr<vfs::tmpfs::Budget> layer_budget)
         : mounts_(std::move(mounts)), credentials_(std::move(credentials)), layer_budget_(std::move(layer_budget)) {}
 
     vfs::MountNamespace& mounts() { return *mounts_; }
@@ -44,15 +45,20 @@ class TreeBuilder {
     Result<> make_directories(std::string_view path, std::uint32_t permissions = kDirectoryPermissions) {
         for (std::size_t slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
             const bool last = slash == std::string_view::npos;
-            const Result<> made = vfs::make_directory(context(), path.substr(0, slash), last ? permissions : kDirectoryPermissions);
-            if (!made && made.error() != Error::Exists) return made;
-            if (last) return {};
+            const Result<> made =
+                vfs::make_directory(context(), path.substr(0, slash), last ? permissions : kDirectoryPermissions);
+            if (!made && made.error() != Error::Exists) {
+                return made;
+            }
+            if (last) {
+                return {};
+            }
         }
     }
 
     Result<vfs::Path> at(std::string_view path) { return vfs::resolve(context(), path); }
 
-  private:
+private:
     RefPtr<vfs::MountNamespace> mounts_;
     RefPtr<security::Credentials> credentials_;
     RefPtr<vfs::tmpfs::Budget> layer_budget_;
@@ -64,7 +70,8 @@ struct EmptyDirectory {
     std::uint32_t permissions;
 };
 constexpr EmptyDirectory kSkeleton[] = {
-    {"/dev", 0755}, {"/proc", 0555}, {"/sys", 0555}, {"/tmp", 01777}, {"/run", 0755}, {"/var/tmp", 01777}, {"/root", 0700}, {"/home", 0755},
+    {"/dev", 0755}, {"/proc", 0555},     {"/sys", 0555},  {"/tmp", 01777},
+    {"/run", 0755}, {"/var/tmp", 01777}, {"/root", 0700}, {"/home", 0755},
 };
 
 Result<> make_skeleton(TreeBuilder& tree) {
@@ -75,12 +82,18 @@ Result<> make_skeleton(TreeBuilder& tree) {
     return {};
 }
 
-std::string_view parent_of(std::string_view path) { return path.substr(0, path.rfind('/')); }
+std::string_view parent_of(std::string_view path) {
+    return path.substr(0, path.rfind('/'));
+}
 
 Result<> make_link(TreeBuilder& tree, const Link& link) {
-    if (const std::string_view parent = parent_of(link.guest_path); !parent.empty()) TRY(tree.make_directories(parent));
+    if (const std::string_view parent = parent_of(link.guest_path); !parent.empty()) {
+        TRY(tree.make_directories(parent));
+    }
     const Result<> made = vfs::make_symlink(tree.context(), link.target, link.guest_path);
-    if (!made && made.error() != Error::Exists) return made;
+    if (!made && made.error() != Error::Exists) {
+        return made;
+    }
     return {};
 }
 
@@ -89,19 +102,29 @@ Result<RefPtr<vfs::FileSystem>> open_bind(const Bind& bind, RefPtr<vfs::tmpfs::B
     options.writable = bind.access == BindAccess::ReadWrite;
     options.hide_unreadable = bind.hide_unreadable;
     RefPtr<vfs::FileSystem> host = TRY(vfs::hostfs::open(bind.host_path, options));
-    if (bind.access != BindAccess::Layered) return host;
+    if (bind.access != BindAccess::Layered) {
+        return host;
+    }
     const std::array lowers{std::move(host)};
     return vfs::overlay::create(lowers, std::move(layer_budget));
 }
 
 // A file or directory at the bind's path for the mount to cover.
 Result<> make_mountpoint(TreeBuilder& tree, std::string_view path, bool is_directory) {
-    if (path == "/") return {};
-    if (is_directory) return tree.make_directories(path);
-    if (const std::string_view parent = parent_of(path); !parent.empty()) TRY(tree.make_directories(parent));
+    if (path == "/") {
+        return {};
+    }
+    if (is_directory) {
+        return tree.make_directories(path);
+    }
+    if (const std::string_view parent = parent_of(path); !parent.empty()) {
+        TRY(tree.make_directories(parent));
+    }
     const Result<RefPtr<vfs::File>> made =
         vfs::open(tree.context(), path, vfs::OpenFlags::Write | vfs::OpenFlags::Create, kDirectoryPermissions);
-    if (!made && made.error() != Error::ReadOnly && made.error() != Error::Exists) return made.error();
+    if (!made && made.error() != Error::ReadOnly && made.error() != Error::Exists) {
+        return made.error();
+    }
     return {};
 }
 
@@ -117,17 +140,20 @@ Result<> mount_bind(TreeBuilder& tree, const Bind& bind) {
 Result<> mount_binds(TreeBuilder& tree, std::span<const Bind> binds) {
     for (const Bind& bind : binds) {
         const Result<> mounted = mount_bind(tree, bind);
-        if (mounted || (bind.optional && mounted.error() == Error::NotFound)) continue;
+        if (mounted || (bind.optional && mounted.error() == Error::NotFound)) {
+            continue;
+        }
         log_error("cannot bind {} at {}: {}", bind.host_path, bind.guest_path, error_text(mounted.error()));
         return mounted;
     }
     return {};
 }
 
-Result<> mount_at(TreeBuilder& tree, std::string_view path, RefPtr<vfs::FileSystem> filesystem, std::string_view source) {
+Result<> mount_at(TreeBuilder& tree, std::string_view path, RefPtr<vfs::FileSystem> filesystem,
+                  std::string_view source) {
     TRY(tree.make_directories(path));
-    const RefPtr<vfs::Mount> mount =
-        TRY(tree.mounts().mount(std::move(filesystem), TRY(tree.at(path)), source, MountFlags::NoExecute | MountFlags::NoSetId));
+    const RefPtr<vfs::Mount> mount = TRY(tree.mounts().mount(std::move(filesystem), TRY(tree.at(path)), source,
+                                                             MountFlags::NoExecute | MountFlags::NoSetId));
     return {};
 }
 
@@ -142,7 +168,9 @@ Result<> mount_own(TreeBuilder& tree) {
 
 Result<> unpack_initramfs(vfs::Path& root) {
     const std::span<const std::byte> archive = platform::initramfs();
-    if (archive.empty()) return {};
+    if (archive.empty()) {
+        return {};
+    }
     TRY(vfs::initramfs::unpack(archive, root.inode()));
     return {};
 }
@@ -170,10 +198,18 @@ Result<RootFileSystem> assemble_root(const BootOptions& options) {
     vfs::Path bottom = result.mounts->root();
     TRY(unpack_initramfs(bottom));
     const bool whole_root = !options.binds.empty() && options.binds.front().guest_path == "/";
-    if (whole_root) TRY(mount_binds(tree, options.binds.first(1)));
-    if (!whole_root) TRY(make_skeleton(tree));
-    for (const Link& link : options.links) TRY(make_link(tree, link));
-    for (const std::string_view directory : options.directories) TRY(tree.make_directories(directory));
+    if (whole_root) {
+        TRY(mount_binds(tree, options.binds.first(1)));
+    }
+    if (!whole_root) {
+        TRY(make_skeleton(tree));
+    }
+    for (const Link& link : options.links) {
+        TRY(make_link(tree, link));
+    }
+    for (const std::string_view directory : options.directories) {
+        TRY(tree.make_directories(directory));
+    }
     TRY(mount_binds(tree, options.binds.subspan(whole_root ? 1 : 0)));
     TRY(mount_own(tree));
     linux_abi::set_mount_namespace(result.mounts);
@@ -183,12 +219,17 @@ Result<RootFileSystem> assemble_root(const BootOptions& options) {
 }
 
 void sync_file_systems() {
-    if (!all_mounts) return;
+    if (!all_mounts) {
+        return;
+    }
     for (std::size_t i = 0;; ++i) {
         const Result<vfs::MountDescription> mount = all_mounts->describe(i);
-        if (!mount) return;
-        if (const Result<> synced = mount->mount->filesystem().sync(); !synced)
+        if (!mount) {
+            return;
+        }
+        if (const Result<> synced = mount->mount->filesystem().sync(); !synced) {
             log_error("writing back {}: {}", mount->mount->source(), error_text(synced.error()));
+        }
     }
 }
 

@@ -13,8 +13,8 @@ struct RootFileSystem {
     vfs::Path root;
 };
 
-// The tree that the first program sees: a memory file system with the initramfs in it, the host's files where the options bind
-// them, /dev, /proc and /tmp. A bind that cannot be made is reported in one line and ends the system.
+// The tree that the first program sees: a memory file system with the initramfs in it, the host's files where the
+// options bind them, /dev, /proc and /tmp. A bind that cannot be made is reported in one line and ends the system.
 Result<RootFileSystem> assemble_root(const BootOptions& options);
 
 // Writes back everything that mounted file systems hold in memory. Before power-off.

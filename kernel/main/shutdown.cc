@@ -21,10 +21,14 @@ int exit_status_of(int wait_status) {
 [[noreturn]] void shut_down(int status) {
     static std::atomic<bool> begun = false;
     if (begun.exchange(true)) {
-        while (true) (void)sched::sleep_until(platform::kNoDeadline, false);
+        while (true) {
+            (void)sched::sleep_until(platform::kNoDeadline, false);
+        }
     }
     sync_file_systems();
-    if (boot_options().statistics) print_statistics();
+    if (boot_options().statistics) {
+        print_statistics();
+    }
     linux_abi::release_console();
     platform::power_off(status);
 }

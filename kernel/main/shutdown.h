@@ -4,8 +4,8 @@
 
 namespace kernel::main {
 
-// Ends everything: writes back what files still hold in memory, prints the statistics that were asked for, gives the terminal
-// back, powers off. From any thread; of several calls the first one counts.
+// Ends everything: writes back what files still hold in memory, prints the statistics that were asked for, gives the
+// terminal back, powers off. From any thread; of several calls the first one counts.
 [[noreturn]] void shut_down(int status);
 
 // The status that a shell would report for a wait status word.

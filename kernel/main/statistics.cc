@@ -39,35 +39,46 @@ void print_calls() {
     std::size_t used = 0;
     for (const syscall::Row& row : linux_abi::kSyscallTable.rows()) {
         const syscall::Counter& counter = linux_abi::syscall_statistics().of(row.number);
-        if (row.status == syscall::Status::Missing || counter.calls.load() == 0) continue;
+        if (row.status == syscall::Status::Missing || counter.calls.load() == 0) {
+            continue;
+        }
         counts[used++] = {&row, counter.calls.load(), counter.errors.load(), counter.total_ns.load()};
     }
     const std::span<CallCount> all = std::span(counts).first(used);
     std::ranges::sort(all, std::ranges::greater(), &CallCount::total_ns);
     print("{:>10} {:>8} {:>12} {:>10}  call\n", "calls", "errors", "total us", "ns/call");
-    for (const CallCount& c : all.first(std::min(used, kShownCalls)))
-        print("{:>10} {:>8} {:>12} {:>10}  {}\n", c.calls, c.errors, c.total_ns / kMicrosecond, c.total_ns / c.calls, c.row->name);
+    for (const CallCount& c : all.first(std::min(used, kShownCalls))) {
+        print("{:>10} {:>8} {:>12} {:>10}  {}\n", c.calls, c.errors, c.total_ns / kMicrosecond, c.total_ns / c.calls,
+              c.row->name);
+    }
 }
 
 void print_missing() {
     for (const syscall::Row& row : linux_abi::kSyscallTable.rows()) {
         const std::uint64_t calls = linux_abi::syscall_statistics().of(row.number).calls.load();
-        if (row.status == syscall::Status::Missing && calls != 0) print("missing call: {} ({} times)\n", row.name, calls);
+        if (row.status == syscall::Status::Missing && calls != 0) {
+            print("missing call: {} ({} times)\n", row.name, calls);
+        }
     }
     const std::uint64_t unknown = linux_abi::syscall_statistics().of(syscall::kMaxNumber).calls.load();
-    if (unknown != 0) print("calls by numbers that Linux does not have: {}\n", unknown);
+    if (unknown != 0) {
+        print("calls by numbers that Linux does not have: {}\n", unknown);
+    }
 }
 
 void print_memory(std::string_view name, platform::FrameZone zone) {
     const mm::FrameStatistics frames = mm::frame_statistics(zone);
     constexpr std::uint64_t kKib = 1024;
-    print("{} memory: {} KiB in use, {} KiB ever touched, of {} KiB\n", name, (frames.total - frames.free) * kPageSize / kKib,
-          (frames.total - frames.untouched) * kPageSize / kKib, frames.total * kPageSize / kKib);
+    print("{} memory: {} KiB in use, {} KiB ever touched, of {} KiB\n", name,
+          (frames.total - frames.free) * kPageSize / kKib, (frames.total - frames.untouched) * kPageSize / kKib,
+          frames.total * kPageSize / kKib);
 }
 
 }  // namespace
 
-void note_first_program() { first_program_ns = platform::monotonic_ns(); }
+void note_first_program() {
+    first_program_ns = platform::monotonic_ns();
+}
 
 void print_statistics() {
     print("-- statistics --\n");
@@ -75,7 +86,8 @@ void print_statistics() {
     print("run: {} us\n", (platform::monotonic_ns() - first_program_ns) / kMicrosecond);
     for (unsigned cpu = 0; cpu < platform::cpu_count(); ++cpu) {
         const sched::CpuTimes times = sched::cpu_times(cpu);
-        print("cpu {}: busy {} us, idle {} us, {} switches\n", cpu, times.busy_ns / kMicrosecond, times.idle_ns / kMicrosecond, times.switches);
+        print("cpu {}: busy {} us, idle {} us, {} switches\n", cpu, times.busy_ns / kMicrosecond,
+              times.idle_ns / kMicrosecond, times.switches);
     }
     print("page faults: {}\n", linux_abi::total_page_faults());
     print_memory("user", platform::FrameZone::User);

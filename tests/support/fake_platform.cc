@@ -5,11 +5,11 @@
 #include <time.h>
 
 #include <array>
-#include <mutex>
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
 
 #include "lib/own.h"
 #include "platform/clock.h"

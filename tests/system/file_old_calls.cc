@@ -104,7 +104,12 @@ int run_at(int folder, const char* path, int flags) {
         char name[] = "name";
         char* arguments[] = {name, nullptr};
         syscall(SYS_execveat, folder, path, arguments, environ, flags);
-        _exit(100 + (errno == ENOENT ? 1 : errno == ELOOP ? 2 : errno == EACCES ? 3 : errno == EINVAL ? 4 : errno == EBADF ? 5 : 0));
+        _exit(100 + (errno == ENOENT   ? 1
+                     : errno == ELOOP  ? 2
+                     : errno == EACCES ? 3
+                     : errno == EINVAL ? 4
+                     : errno == EBADF  ? 5
+                                       : 0));
     });
 }
 
@@ -125,12 +130,13 @@ TEST(execveat_runs) {
     CHECK_EXIT(run_at(1000, "script", 0), 105);
     CHECK_EXIT(run_at(here, "", 0), 101);
     CHECK_EXIT(check::child_status([&] {
-        char name[] = "sh";
-        char option[] = "-c";
-        char text[] = "exit 9";
-        char* arguments[] = {name, option, text, nullptr};
-        fexecve(sh, arguments, environ);
-    }), 9);
+                   char name[] = "sh";
+                   char option[] = "-c";
+                   char text[] = "exit 9";
+                   char* arguments[] = {name, option, text, nullptr};
+                   fexecve(sh, arguments, environ);
+               }),
+               9);
 }
 
 }  // namespace

@@ -7,8 +7,7 @@ namespace syscall_table {
 
 std::vector<Row> rows() {
     return {
-#define ARG(type, name) \
-    Argument { #type, #name }
+#define ARG(type, name) Argument{#type, #name}
 #define SYSCALL(number, name, status, note, ...) Row{number, #name, Status::status, note, {__VA_ARGS__}},
 #define MISSING(number, name) Row{number, #name, Status::Missing, "", {}},
 #include "abi/linux/syscalls.def"
@@ -22,10 +21,12 @@ std::string markdown(const std::vector<Row>& rows) {
     const auto count = [&](Status status) { return std::to_string(std::ranges::count(rows, status, &Row::status)); };
     std::string page =
         "# Linux system calls\n\n"
-        "Generated from `kernel/abi/linux/syscalls.def` by `build/hosted/bin/syscall_table --markdown`; a test compares them.\n\n"
+        "Generated from `kernel/abi/linux/syscalls.def` by `build/hosted/bin/syscall_table --markdown`; a test "
+        "compares them.\n\n"
         "*full*: complete, and each documented error has a test. *partial*: works, the note says what lacks. "
         "Every other call answers ENOSYS and is counted (`kpio run --stats`).\n\n";
-    page += count(Status::Full) + " full, " + count(Status::Partial) + " partial, " + count(Status::Missing) + " missing.\n\n";
+    page += count(Status::Full) + " full, " + count(Status::Partial) + " partial, " + count(Status::Missing) +
+            " missing.\n\n";
     page += "| number | call | status | note |\n|---|---|---|---|\n";
     std::string missing;
     for (const Row& row : rows) {
@@ -42,10 +43,13 @@ std::string markdown(const std::vector<Row>& rows) {
 std::string grammar(const std::vector<Row>& rows) {
     std::string text;
     for (const Row& row : rows) {
-        if (row.status == Status::Missing) continue;
+        if (row.status == Status::Missing) {
+            continue;
+        }
         text += std::to_string(row.number) + " " + std::string(row.name);
-        for (const Argument& argument : row.arguments)
+        for (const Argument& argument : row.arguments) {
             text += " " + std::string(argument.name) + ":" + std::string(argument.type);
+        }
         text += "\n";
     }
     return text;

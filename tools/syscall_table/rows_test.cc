@@ -24,14 +24,17 @@ TEST(SyscallTable, PartialRowsSayWhatLacksAndNoCallHasMoreThanSixArguments) {
 }
 
 TEST(SyscallTable, PageNamesMissingCallsOnce) {
-    const std::string page = markdown({{0, "read", Status::Full, "", {}}, {1, "odd", Status::Partial, "half", {}}, {2, "gone", Status::Missing, "", {}}});
+    const std::string page = markdown({{0, "read", Status::Full, "", {}},
+                                       {1, "odd", Status::Partial, "half", {}},
+                                       {2, "gone", Status::Missing, "", {}}});
     EXPECT_NE(page.find("1 full, 1 partial, 1 missing"), std::string::npos);
     EXPECT_NE(page.find("| 1 | odd | partial | half |"), std::string::npos);
     EXPECT_NE(page.find("Missing: gone."), std::string::npos);
 }
 
 TEST(SyscallTable, GrammarHasTypedArguments) {
-    EXPECT_EQ(grammar({{3, "close", Status::Full, "", {{"Fd", "fd"}}}, {9, "none", Status::Missing, "", {}}}), "3 close fd:Fd\n");
+    EXPECT_EQ(grammar({{3, "close", Status::Full, "", {{"Fd", "fd"}}}, {9, "none", Status::Missing, "", {}}}),
+              "3 close fd:Fd\n");
 }
 
 }  // namespace

@@ -8,26 +8,72 @@ namespace kernel::abi {
 inline constexpr std::int32_t kAtFdcwd = -100;
 
 enum OpenFlags : std::uint32_t {
-    kORdonly = 0, kOWronly = 01, kORdwr = 02, kOAccmode = 03, kOCreat = 0100, kOExcl = 0200, kONoctty = 0400,
-    kOTrunc = 01000, kOAppend = 02000, kONonblock = 04000, kODsync = 010000, kOAsync = 020000, kODirect = 040000,
-    kOLargefile = 0100000, kODirectory = 0200000, kONofollow = 0400000, kONoatime = 01000000, kOCloexec = 02000000,
-    kOSync = 04010000, kOPath = 010000000, kOTmpfile = 020200000,
+    kORdonly = 0,
+    kOWronly = 01,
+    kORdwr = 02,
+    kOAccmode = 03,
+    kOCreat = 0100,
+    kOExcl = 0200,
+    kONoctty = 0400,
+    kOTrunc = 01000,
+    kOAppend = 02000,
+    kONonblock = 04000,
+    kODsync = 010000,
+    kOAsync = 020000,
+    kODirect = 040000,
+    kOLargefile = 0100000,
+    kODirectory = 0200000,
+    kONofollow = 0400000,
+    kONoatime = 01000000,
+    kOCloexec = 02000000,
+    kOSync = 04010000,
+    kOPath = 010000000,
+    kOTmpfile = 020200000,
 };
 
 enum AtFlags : std::uint32_t {
-    kAtSymlinkNofollow = 0x100, kAtRemovedir = 0x200, kAtEaccess = 0x200, kAtSymlinkFollow = 0x400, kAtNoAutomount = 0x800,
-    kAtEmptyPath = 0x1000, kAtStatxSyncType = 0x6000,
+    kAtSymlinkNofollow = 0x100,
+    kAtRemovedir = 0x200,
+    kAtEaccess = 0x200,
+    kAtSymlinkFollow = 0x400,
+    kAtNoAutomount = 0x800,
+    kAtEmptyPath = 0x1000,
+    kAtStatxSyncType = 0x6000,
 };
 
 enum FileModes : std::uint32_t {
-    kSIfmt = 0170000, kSIfsock = 0140000, kSIflnk = 0120000, kSIfreg = 0100000, kSIfblk = 0060000, kSIfdir = 0040000,
-    kSIfchr = 0020000, kSIfifo = 0010000, kSIsuid = 04000, kSIsgid = 02000, kSIsvtx = 01000,
+    kSIfmt = 0170000,
+    kSIfsock = 0140000,
+    kSIflnk = 0120000,
+    kSIfreg = 0100000,
+    kSIfblk = 0060000,
+    kSIfdir = 0040000,
+    kSIfchr = 0020000,
+    kSIfifo = 0010000,
+    kSIsuid = 04000,
+    kSIsgid = 02000,
+    kSIsvtx = 01000,
 };
 
 enum FcntlCommands : std::uint32_t {
-    kFDupfd = 0, kFGetfd = 1, kFSetfd = 2, kFGetfl = 3, kFSetfl = 4, kFGetlk = 5, kFSetlk = 6, kFSetlkw = 7, kFSetown = 8,
-    kFGetown = 9, kFOfdGetlk = 36, kFOfdSetlk = 37, kFOfdSetlkw = 38, kFDupfdCloexec = 1030, kFSetpipeSz = 1031, kFGetpipeSz = 1032,
-    kFAddSeals = 1033, kFGetSeals = 1034,
+    kFDupfd = 0,
+    kFGetfd = 1,
+    kFSetfd = 2,
+    kFGetfl = 3,
+    kFSetfl = 4,
+    kFGetlk = 5,
+    kFSetlk = 6,
+    kFSetlkw = 7,
+    kFSetown = 8,
+    kFGetown = 9,
+    kFOfdGetlk = 36,
+    kFOfdSetlk = 37,
+    kFOfdSetlkw = 38,
+    kFDupfdCloexec = 1030,
+    kFSetpipeSz = 1031,
+    kFGetpipeSz = 1032,
+    kFAddSeals = 1033,
+    kFGetSeals = 1034,
 };
 enum LockTypes : std::int16_t { kFRdlck = 0, kFWrlck = 1, kFUnlck = 2 };
 enum FlockOperations : std::uint32_t { kLockSh = 1, kLockEx = 2, kLockNb = 4, kLockUn = 8 };
@@ -45,7 +91,16 @@ inline constexpr std::uint32_t kFdCloexec = 1;
 enum SeekWhence : std::uint32_t { kSeekSet = 0, kSeekCur = 1, kSeekEnd = 2, kSeekData = 3, kSeekHole = 4 };
 enum AccessMode : std::uint32_t { kFOk = 0, kXOk = 1, kWOk = 2, kROk = 4 };
 enum RenameFlags : std::uint32_t { kRenameNoreplace = 1, kRenameExchange = 2, kRenameWhiteout = 4 };
-enum DirentType : std::uint8_t { kDtUnknown = 0, kDtFifo = 1, kDtChr = 2, kDtDir = 4, kDtBlk = 6, kDtReg = 8, kDtLnk = 10, kDtSock = 12 };
+enum DirentType : std::uint8_t {
+    kDtUnknown = 0,
+    kDtFifo = 1,
+    kDtChr = 2,
+    kDtDir = 4,
+    kDtBlk = 6,
+    kDtReg = 8,
+    kDtLnk = 10,
+    kDtSock = 12
+};
 
 struct Stat {
     std::uint64_t device;
@@ -107,7 +162,11 @@ struct OpenHow {
     std::uint64_t flags, mode, resolve;
 };
 enum ResolveFlags : std::uint64_t {
-    kResolveNoXdev = 1, kResolveNoMagiclinks = 2, kResolveNoSymlinks = 4, kResolveBeneath = 8, kResolveInRoot = 0x10,
+    kResolveNoXdev = 1,
+    kResolveNoMagiclinks = 2,
+    kResolveNoSymlinks = 4,
+    kResolveBeneath = 8,
+    kResolveInRoot = 0x10,
     kResolveCached = 0x20,
 };
 

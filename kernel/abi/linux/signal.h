@@ -6,18 +6,57 @@
 namespace kernel::abi {
 
 enum SignalNumber : int {
-    kSighup = 1, kSigint, kSigquit, kSigill, kSigtrap, kSigabrt, kSigbus, kSigfpe, kSigkill, kSigusr1, kSigsegv, kSigusr2,
-    kSigpipe, kSigalrm, kSigterm, kSigstkflt, kSigchld, kSigcont, kSigstop, kSigtstp, kSigttin, kSigttou, kSigurg, kSigxcpu,
-    kSigxfsz, kSigvtalrm, kSigprof, kSigwinch, kSigio, kSigpwr, kSigsys, kSigrtmin = 32,
+    kSighup = 1,
+    kSigint,
+    kSigquit,
+    kSigill,
+    kSigtrap,
+    kSigabrt,
+    kSigbus,
+    kSigfpe,
+    kSigkill,
+    kSigusr1,
+    kSigsegv,
+    kSigusr2,
+    kSigpipe,
+    kSigalrm,
+    kSigterm,
+    kSigstkflt,
+    kSigchld,
+    kSigcont,
+    kSigstop,
+    kSigtstp,
+    kSigttin,
+    kSigttou,
+    kSigurg,
+    kSigxcpu,
+    kSigxfsz,
+    kSigvtalrm,
+    kSigprof,
+    kSigwinch,
+    kSigio,
+    kSigpwr,
+    kSigsys,
+    kSigrtmin = 32,
 };
 inline constexpr int kSignalCount = 64;  // signals are 1..64
 
 using SignalMask = std::uint64_t;  // bit n-1 stands for signal n
-constexpr SignalMask signal_bit(int signal) { return SignalMask{1} << (signal - 1); }
+constexpr SignalMask signal_bit(int signal) {
+    return SignalMask{1} << (signal - 1);
+}
 
 enum SigactionFlags : std::uint64_t {
-    kSaNocldstop = 1, kSaNocldwait = 2, kSaSiginfo = 4, kSaRestorer = 0x04000000, kSaOnstack = 0x08000000,
-    kSaRestart = 0x10000000, kSaNodefer = 0x40000000, kSaResethand = 0x80000000, kSaUnsupported = 0x400, kSaExposeTagbits = 0x800,
+    kSaNocldstop = 1,
+    kSaNocldwait = 2,
+    kSaSiginfo = 4,
+    kSaRestorer = 0x04000000,
+    kSaOnstack = 0x08000000,
+    kSaRestart = 0x10000000,
+    kSaNodefer = 0x40000000,
+    kSaResethand = 0x80000000,
+    kSaUnsupported = 0x400,
+    kSaExposeTagbits = 0x800,
 };
 inline constexpr std::uint64_t kSigDfl = 0;
 inline constexpr std::uint64_t kSigIgn = 1;
@@ -33,9 +72,31 @@ static_assert(sizeof(Sigaction) == 32);
 enum SigprocmaskHow : std::uint32_t { kSigBlock = 0, kSigUnblock = 1, kSigSetmask = 2 };
 
 enum SignalCode : int {
-    kSiUser = 0, kSiKernel = 0x80, kSiQueue = -1, kSiTimer = -2, kSiTkill = -6,
-    kIllIllopn = 2, kFpeIntdiv = 1, kFpeIntovf = 2, kFpeFltdiv = 3, kFpeFltovf = 4, kFpeFltund = 5, kFpeFltres = 6, kFpeFltinv = 7, kSegvMaperr = 1, kSegvAccerr = 2, kBusAdraln = 1, kBusAdrerr = 2,
-    kTrapBrkpt = 1, kTrapTrace = 2, kCldExited = 1, kCldKilled = 2, kCldDumped = 3, kCldTrapped = 4, kCldStopped = 5, kCldContinued = 6,
+    kSiUser = 0,
+    kSiKernel = 0x80,
+    kSiQueue = -1,
+    kSiTimer = -2,
+    kSiTkill = -6,
+    kIllIllopn = 2,
+    kFpeIntdiv = 1,
+    kFpeIntovf = 2,
+    kFpeFltdiv = 3,
+    kFpeFltovf = 4,
+    kFpeFltund = 5,
+    kFpeFltres = 6,
+    kFpeFltinv = 7,
+    kSegvMaperr = 1,
+    kSegvAccerr = 2,
+    kBusAdraln = 1,
+    kBusAdrerr = 2,
+    kTrapBrkpt = 1,
+    kTrapTrace = 2,
+    kCldExited = 1,
+    kCldKilled = 2,
+    kCldDumped = 3,
+    kCldTrapped = 4,
+    kCldStopped = 5,
+    kCldContinued = 6,
     kSysSeccomp = 1,
 };
 
@@ -45,11 +106,32 @@ struct Siginfo {
     std::int32_t code;
     std::int32_t padding0;
     union {
-        struct { std::int32_t pid; std::uint32_t uid; std::uint64_t value; } sender;               // kill, rt_sigqueue
-        struct { std::int32_t pid; std::uint32_t uid; std::int32_t status; std::int32_t padding; std::int64_t utime, stime; } child;
-        struct { std::uint64_t address; std::int16_t address_lsb; } fault;
-        struct { std::int32_t timer; std::int32_t overrun; std::uint64_t value; } timer;
-        struct { std::uint64_t call_address; std::int32_t number; std::uint32_t architecture; } syscall;
+        struct {
+            std::int32_t pid;
+            std::uint32_t uid;
+            std::uint64_t value;
+        } sender;  // kill, rt_sigqueue
+        struct {
+            std::int32_t pid;
+            std::uint32_t uid;
+            std::int32_t status;
+            std::int32_t padding;
+            std::int64_t utime, stime;
+        } child;
+        struct {
+            std::uint64_t address;
+            std::int16_t address_lsb;
+        } fault;
+        struct {
+            std::int32_t timer;
+            std::int32_t overrun;
+            std::uint64_t value;
+        } timer;
+        struct {
+            std::uint64_t call_address;
+            std::int32_t number;
+            std::uint32_t architecture;
+        } syscall;
         std::uint8_t bytes[112];
     };
 };

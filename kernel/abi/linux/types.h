@@ -51,9 +51,23 @@ struct Rlimit {
 inline constexpr std::uint64_t kRlimInfinity = UINT64_MAX;
 
 enum RlimitResource : unsigned {
-    kRlimitCpu, kRlimitFsize, kRlimitData, kRlimitStack, kRlimitCore, kRlimitRss, kRlimitNproc, kRlimitNofile,
-    kRlimitMemlock, kRlimitAs, kRlimitLocks, kRlimitSigpending, kRlimitMsgqueue, kRlimitNice, kRlimitRtprio,
-    kRlimitRttime, kRlimitCount,
+    kRlimitCpu,
+    kRlimitFsize,
+    kRlimitData,
+    kRlimitStack,
+    kRlimitCore,
+    kRlimitRss,
+    kRlimitNproc,
+    kRlimitNofile,
+    kRlimitMemlock,
+    kRlimitAs,
+    kRlimitLocks,
+    kRlimitSigpending,
+    kRlimitMsgqueue,
+    kRlimitNice,
+    kRlimitRtprio,
+    kRlimitRttime,
+    kRlimitCount,
 };
 
 struct Rusage {

@@ -15,8 +15,8 @@ inline constexpr std::uint64_t kReclaimBatch = 32;
 void add_to_reclaim_list(Frame& frame);
 void remove_from_reclaim_list(Frame& frame);
 
-// At the entrance of what may fault or reclaim: checks (with the lock checker on) that the lock of any address space could be
-// taken, whether or not it will be this time.
+// At the entrance of what may fault or reclaim: checks (with the lock checker on) that the lock of any address space
+// could be taken, whether or not it will be this time.
 inline void assert_may_reclaim() {
     lock_check_acquire(nullptr, Rank::AddressSpace, LockKind::Sleeping, LockOrder::Ranked);
 }

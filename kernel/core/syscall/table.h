@@ -9,8 +9,8 @@
 #include "lib/result.h"
 #include "platform/user_context.h"
 
-// System calls as data. A personality describes each of its calls by one Row; dispatch, tracing, documentation and fuzzing
-// read the same rows. Nothing here knows a number or a meaning.
+// System calls as data. A personality describes each of its calls by one Row; dispatch, tracing, documentation and
+// fuzzing read the same rows. Nothing here knows a number or a meaning.
 namespace kernel::syscall {
 
 enum class Status : std::uint8_t {
@@ -20,7 +20,18 @@ enum class Status : std::uint8_t {
 };
 
 // What a fuzzer should feed an argument of a type with.
-enum class FuzzClass : std::uint8_t { Integer, SmallInteger, Handle, Address, Buffer, Path, Flags, Length, Signal, Process };
+enum class FuzzClass : std::uint8_t {
+    Integer,
+    SmallInteger,
+    Handle,
+    Address,
+    Buffer,
+    Path,
+    Flags,
+    Length,
+    Signal,
+    Process
+};
 
 struct ArgumentType {
     std::string_view name;
@@ -55,43 +66,53 @@ struct Counter {
 };
 
 class Table {
-  public:
+public:
     constexpr explicit Table(std::span<const Row> rows) : rows_(rows) {
         index_.fill(kNone);
-        for (std::size_t i = 0; i < rows.size(); ++i) index_[rows[i].number] = static_cast<std::uint16_t>(i);
+        for (std::size_t i = 0; i < rows.size(); ++i) {
+            index_[rows[i].number] = static_cast<std::uint16_t>(i);
+        }
     }
 
     // nullptr for a number that the table does not know.
     const Row* find(std::uint64_t number) const {
-        if (number >= kMaxNumber || index_[number] == kNone) return nullptr;
+        if (number >= kMaxNumber || index_[number] == kNone) {
+            return nullptr;
+        }
         return &rows_[index_[number]];
     }
     std::span<const Row> rows() const { return rows_; }
 
-  private:
+private:
     static constexpr std::uint16_t kNone = 0xffff;
     std::span<const Row> rows_;
     std::array<std::uint16_t, kMaxNumber> index_{};
 };
 
 class Statistics {
-  public:
+public:
     void count(std::uint64_t number, bool failed, std::uint64_t elapsed_ns) {
         Counter& counter = counters_[number < kMaxNumber ? number : kMaxNumber];
         counter.calls.fetch_add(1, std::memory_order_relaxed);
-        if (failed) counter.errors.fetch_add(1, std::memory_order_relaxed);
-        if (elapsed_ns != 0) counter.total_ns.fetch_add(elapsed_ns, std::memory_order_relaxed);
+        if (failed) {
+            counter.errors.fetch_add(1, std::memory_order_relaxed);
+        }
+        if (elapsed_ns != 0) {
+            counter.total_ns.fetch_add(elapsed_ns, std::memory_order_relaxed);
+        }
     }
     // kMaxNumber stands for every number that no table can hold.
     const Counter& of(std::uint64_t number) const { return counters_[number < kMaxNumber ? number : kMaxNumber]; }
 
-  private:
+private:
     std::array<Counter, kMaxNumber + 1> counters_;
 };
 
 // Runs the row's handler; NotImplemented when there is none.
 inline Result<std::int64_t> dispatch(const Row* row, void* context, const platform::SyscallFrame& frame) {
-    if (row == nullptr || row->handler == nullptr) return Error::NotImplemented;
+    if (row == nullptr || row->handler == nullptr) {
+        return Error::NotImplemented;
+    }
     return row->handler(context, frame);
 }
 

@@ -47,17 +47,23 @@ inline HostResult host_syscall(long number, Arguments... arguments) {
     return host_syscall_raw(static_cast<std::uint64_t>(number), host_argument(arguments)...);
 }
 
-constexpr bool host_failed(HostResult result) { return result < 0 && result >= -4095; }
+constexpr bool host_failed(HostResult result) {
+    return result < 0 && result >= -4095;
+}
 
 // The positive errno of a failed call.
-constexpr int host_errno(HostResult result) { return static_cast<int>(-result); }
+constexpr int host_errno(HostResult result) {
+    return static_cast<int>(-result);
+}
 
 // The kernel's error for a host errno; unknown ones are Io.
 Error error_from_host(int host_errno_value);
 
 // A host result as a Result: the value, or error_from_host.
 inline Result<std::uint64_t> host_checked(HostResult result) {
-    if (host_failed(result)) return std::unexpected(error_from_host(host_errno(result)));
+    if (host_failed(result)) {
+        return std::unexpected(error_from_host(host_errno(result)));
+    }
     return static_cast<std::uint64_t>(result);
 }
 

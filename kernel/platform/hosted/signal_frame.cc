@@ -223,8 +223,8 @@ bool is_stale(const HostFrame& frame) {
     const std::uint64_t vector = frame.registers.vector;
     switch (frame.info.signal) {
         case SIGSEGV:
-            return frame.info.code == SI_KERNEL && (vector == kPageFaultVector || vector < kOverflowVector ||
-                                                    vector == kInvalidOpcodeVector);
+            return frame.info.code == SI_KERNEL &&
+                   (vector == kPageFaultVector || vector < kOverflowVector || vector == kInvalidOpcodeVector);
         case SIGILL:
             return vector != kInvalidOpcodeVector;
         default:

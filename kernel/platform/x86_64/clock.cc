@@ -5,13 +5,13 @@
 #include <array>
 #include <atomic>
 
+#include "platform/user_clock.h"
 #include "platform/x86_64/calibration.h"
 #include "platform/x86_64/clock_internal.h"
 #include "platform/x86_64/cpu_data.h"
 #include "platform/x86_64/cpu_features.h"
 #include "platform/x86_64/instructions.h"
 #include "platform/x86_64/local_apic.h"
-#include "platform/user_clock.h"
 #include "platform/x86_64/rtc.h"
 
 namespace kernel::platform::x86 {
@@ -140,7 +140,8 @@ std::uint64_t user_ticks() {
     return x86::read_tsc();
 }
 
-// The kernel's own line, once it is final: user code that went on along the first estimate would be ahead of the kernel.
+// The kernel's own line, once it is final: user code that went on along the first estimate would be ahead of the
+// kernel.
 std::optional<UserClock> user_clock() {
     if (x86::refine_at_ns != kNoDeadline) {
         return std::nullopt;

@@ -17,9 +17,7 @@ public:
         : Inode(filesystem, status.type), status_(status), reopener_(std::move(reopener)) {}
 
     Result<vfs::Status> status() override { return status_; }
-    Result<RefPtr<vfs::File>> open(vfs::OpenRequest&& request) override {
-        return reopener_->open(std::move(request));
-    }
+    Result<RefPtr<vfs::File>> open(vfs::OpenRequest&& request) override { return reopener_->open(std::move(request)); }
 
 private:
     const vfs::Status status_;

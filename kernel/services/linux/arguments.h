@@ -6,14 +6,37 @@
 #include "lib/types.h"
 #include "lib/user_ptr.h"
 
-// The types that the rows of abi/linux/syscalls.def give their arguments. A type says how a register becomes a value (the
-// ABI passes the low 32 bits of an int), how the tracer prints it and what the fuzzer feeds it.
+// The types that the rows of abi/linux/syscalls.def give their arguments. A type says how a register becomes a value
+// (the ABI passes the low 32 bits of an int), how the tracer prints it and what the fuzzer feeds it.
 namespace kernel::linux_abi {
 
 enum class Format : std::uint16_t {
-    Decimal, Unsigned, Hex, Octal, Descriptor, DirectoryDescriptor, Pointer, Path, InBytes, OutBytes, OpenFlags, Protection,
-    MapFlags, CloneFlags, Signal, Whence, FutexOperation, AtFlags, WaitOptions, SigprocmaskHow, Ioctl, Fcntl, Clock, Resource,
-    AccessMode, Length,
+    Decimal,
+    Unsigned,
+    Hex,
+    Octal,
+    Descriptor,
+    DirectoryDescriptor,
+    Pointer,
+    Path,
+    InBytes,
+    OutBytes,
+    OpenFlags,
+    Protection,
+    MapFlags,
+    CloneFlags,
+    Signal,
+    Whence,
+    FutexOperation,
+    AtFlags,
+    WaitOptions,
+    SigprocmaskHow,
+    Ioctl,
+    Fcntl,
+    Clock,
+    Resource,
+    AccessMode,
+    Length,
 };
 
 // A register read as Raw. Tag keeps types with the same Raw and Format apart.
@@ -82,10 +105,11 @@ template <class T>
 struct ArgumentTraits {
     static constexpr syscall::ArgumentType kType{"value", T::kFuzz, static_cast<std::uint16_t>(T::kFormat)};
     static constexpr T from_register(std::uint64_t raw) {
-        if constexpr (requires { typename T::RawType; })
+        if constexpr (requires { typename T::RawType; }) {
             return T{static_cast<typename T::RawType>(raw)};
-        else
+        } else {
             return T{VirtAddr{raw}};
+        }
     }
 };
 template <class T>

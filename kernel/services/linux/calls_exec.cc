@@ -18,21 +18,29 @@ namespace {
 // Strings of an argv-like array into a block; `total` counts both arrays' bytes.
 Result<StringBlock> copy_strings(Task& task, VirtAddr array, std::uint64_t limit, std::uint64_t& total) {
     StringBlock block;
-    if (array.is_null()) return block;
+    if (array.is_null()) {
+        return block;
+    }
     Vector<char> text;
     TRY(text.resize(kPageSize));
     for (UserPtr<std::uint64_t> pointer{array};; pointer += 1) {
         const VirtAddr address{TRY(task.space().read_user(pointer))};
-        if (address.is_null()) return block;
+        if (address.is_null()) {
+            return block;
+        }
         Result<std::size_t> length = task.space().copy_in_string(address, text.span());
         while (!length && length.error() == Error::NameTooLong) {
-            if (text.size() >= kMaxArgumentString) return Error::ArgumentListTooLong;
+            if (text.size() >= kMaxArgumentString) {
+                return Error::ArgumentListTooLong;
+            }
             TRY(text.resize(text.size() * 2));
             length = task.space().copy_in_string(address, text.span());
         }
         const std::size_t size = TRY(std::move(length));
         total += size + 1 + sizeof(std::uint64_t);
-        if (total > limit) return Error::ArgumentListTooLong;
+        if (total > limit) {
+            return Error::ArgumentListTooLong;
+        }
         TRY(block.add(std::string_view(text.data(), size)));
     }
 }
@@ -52,7 +60,9 @@ Result<ProgramArguments> read_arguments(Task& task, VirtAddr arguments, VirtAddr
 Result<RefPtr<vfs::File>> open_described(Task& task, std::int32_t fd) {
     const RefPtr<vfs::File> described = TRY(any_file_of(task, fd));
     const vfs::Path place = described->path();
-    if (!place || !place.inode().is_regular()) return Error::AccessDenied;
+    if (!place || !place.inode().is_regular()) {
+        return Error::AccessDenied;
+    }
     const RefPtr<security::Credentials> credentials = task.credentials();
     TRY(vfs::check_permission(place, vfs::Wanted::Execute, *credentials));
     return vfs::open_inode(place.inode(), vfs::OpenRequest{place, vfs::OpenFlags::Read, credentials});
@@ -97,8 +107,9 @@ Result<std::int64_t> sys_execveat(Task& task, DirFd directory, PathName path, Ad
     }
     const bool relative = directory != abi::kAtFdcwd && !name.view().starts_with('/');
     // The interpreter could not open a descriptor that is closed before it runs.
-    if (relative && is_script(*file) && has(TRY(task.handles().flags(directory)), object::HandleFlags::CloseOnExec))
+    if (relative && is_script(*file) && has(TRY(task.handles().flags(directory)), object::HandleFlags::CloseOnExec)) {
         return Error::NotFound;
+    }
     const String shown = relative ? TRY(name_of_described(directory, name.view())) : TRY(String::create(name.view()));
     ProgramArguments strings = TRY(read_arguments(task, arguments, environment));
     TRY(execute(task, std::move(file), shown.view(), std::move(strings)));

@@ -13,7 +13,9 @@ namespace {
 
 // FUTEX_WAIT's timeout is relative, that of the others absolute, of the clock that the flag chooses.
 Result<std::uint64_t> deadline_of(Task& task, std::uint32_t operation, std::uint32_t command, VirtAddr timeout) {
-    if (timeout.is_null()) return platform::kNoDeadline;
+    if (timeout.is_null()) {
+        return platform::kNoDeadline;
+    }
     const std::uint64_t time_ns = TRY(ns_of(TRY(task.space().read_user(UserPtr<abi::Timespec>{timeout}))));
     const std::uint64_t now_ns = platform::monotonic_ns();
     std::uint64_t wait_ns = time_ns;
@@ -34,9 +36,12 @@ WakeOperation decode(std::uint32_t packed) {
     const auto sign_extend = [](std::uint32_t twelve_bits) {
         return static_cast<std::int32_t>(twelve_bits << 20) >> 20;
     };
-    WakeOperation result{packed >> 28 & 7, packed >> 24 & 15, sign_extend(packed >> 12 & 0xfff), sign_extend(packed & 0xfff)};
+    WakeOperation result{packed >> 28 & 7, packed >> 24 & 15, sign_extend(packed >> 12 & 0xfff),
+                         sign_extend(packed & 0xfff)};
     constexpr std::uint32_t kShiftOperand = 8;
-    if ((packed >> 28 & kShiftOperand) != 0) result.operand = static_cast<std::int32_t>(1u << (static_cast<std::uint32_t>(result.operand) & 31));
+    if ((packed >> 28 & kShiftOperand) != 0) {
+        result.operand = static_cast<std::int32_t>(1u << (static_cast<std::uint32_t>(result.operand) & 31));
+    }
     return result;
 }
 
@@ -76,20 +81,24 @@ Result<bool> compare(std::uint32_t comparison, std::int32_t value, std::int32_t 
     }
 }
 
-Result<std::int64_t> wake_with_operation(Task& task, VirtAddr word, VirtAddr word2, bool is_private, std::uint32_t count,
-                                         std::uint32_t count2, std::uint32_t packed) {
+Result<std::int64_t> wake_with_operation(Task& task, VirtAddr word, VirtAddr word2, bool is_private,
+                                         std::uint32_t count, std::uint32_t count2, std::uint32_t packed) {
     const WakeOperation op = decode(packed);
     mm::AddressSpace& space = task.space();
     std::uint32_t old = TRY(space.load_u32(word2));
     while (true) {
         const std::uint32_t fresh = TRY(apply(op.operation, old, static_cast<std::uint32_t>(op.operand)));
         const std::uint32_t seen = TRY(space.compare_exchange_u32(word2, old, fresh));
-        if (seen == old) break;
+        if (seen == old) {
+            break;
+        }
         old = seen;
     }
     const bool second = TRY(compare(op.comparison, static_cast<std::int32_t>(old), op.compared));
     std::int64_t woken = TRY(futex_wake(space, word, is_private, count));
-    if (second) woken += TRY(futex_wake(space, word2, is_private, count2));
+    if (second) {
+        woken += TRY(futex_wake(space, word2, is_private, count2));
+    }
     return woken;
 }
 
@@ -100,41 +109,55 @@ Result<std::int64_t> sys_futex(Task& task, UserPtr<std::uint32_t> word, FutexOpe
     const std::uint32_t command = operation & abi::kFutexCommandMask;
     const bool is_private = (operation & abi::kFutexPrivateFlag) != 0;
     const auto value2 = static_cast<std::uint32_t>(timeout_or_value2.value.value);
-    if (!word.is_aligned()) return Error::InvalidArgument;
+    if (!word.is_aligned()) {
+        return Error::InvalidArgument;
+    }
     switch (command) {
         case abi::kFutexWait:
         case abi::kFutexWaitBitset: {
-            if (command == abi::kFutexWaitBitset && value3 == 0) return Error::InvalidArgument;
+            if (command == abi::kFutexWaitBitset && value3 == 0) {
+                return Error::InvalidArgument;
+            }
             FutexWait wait;
             wait.word = word.address;
             wait.private_word = is_private;
             wait.expected = value;
             wait.bits = command == abi::kFutexWait ? abi::kFutexBitsetMatchAny : value3.value;
             // A restarted relative wait keeps its first deadline.
-            if (!task.restart_deadline_ns())
+            if (!task.restart_deadline_ns()) {
                 task.restart_deadline_ns() = TRY(deadline_of(task, operation, command, timeout_or_value2));
+            }
             wait.deadline_ns = *task.restart_deadline_ns();
             Result<> waited = futex_wait(task, wait);
-            if (!waited && waited.error() == Error::RestartSyscall && command == abi::kFutexWait && !timeout_or_value2.is_null())
+            if (!waited && waited.error() == Error::RestartSyscall && command == abi::kFutexWait &&
+                !timeout_or_value2.is_null()) {
                 return Error::RestartBlock;
+            }
             TRY(std::move(waited));
             return 0;
         }
         case abi::kFutexWake:
             return futex_wake(task.space(), word.address, is_private, value);
         case abi::kFutexWakeBitset:
-            if (value3 == 0) return Error::InvalidArgument;
+            if (value3 == 0) {
+                return Error::InvalidArgument;
+            }
             return futex_wake(task.space(), word.address, is_private, value, value3);
         case abi::kFutexRequeue:
         case abi::kFutexCmpRequeue: {
-            if (!word2.is_aligned() || static_cast<std::int32_t>(value) < 0 || static_cast<std::int32_t>(value2) < 0)
+            if (!word2.is_aligned() || static_cast<std::int32_t>(value) < 0 || static_cast<std::int32_t>(value2) < 0) {
                 return Error::InvalidArgument;
+            }
             FutexRequeue request{word.address, word2.address, is_private, value, value2, {}};
-            if (command == abi::kFutexCmpRequeue) request.expected = value3.value;
+            if (command == abi::kFutexCmpRequeue) {
+                request.expected = value3.value;
+            }
             return futex_requeue(task.space(), request);
         }
         case abi::kFutexWakeOp:
-            if (!word2.is_aligned()) return Error::InvalidArgument;
+            if (!word2.is_aligned()) {
+                return Error::InvalidArgument;
+            }
             return wake_with_operation(task, word.address, word2.address, is_private, value, value2, value3);
         default:
             return Error::NotImplemented;
@@ -142,17 +165,25 @@ Result<std::int64_t> sys_futex(Task& task, UserPtr<std::uint32_t> word, FutexOpe
 }
 
 Result<std::int64_t> sys_set_robust_list(Task& task, UserPtr<abi::RobustListHead> head, Size length) {
-    if (length != sizeof(abi::RobustListHead)) return Error::InvalidArgument;
+    if (length != sizeof(abi::RobustListHead)) {
+        return Error::InvalidArgument;
+    }
     task.robust_list() = head;
     return 0;
 }
 
-Result<std::int64_t> sys_get_robust_list(Task& task, Pid pid, UserPtr<std::uint64_t> head, UserPtr<std::uint64_t> length) {
+Result<std::int64_t> sys_get_robust_list(Task& task, Pid pid, UserPtr<std::uint64_t> head,
+                                         UserPtr<std::uint64_t> length) {
     RefPtr<Task> target(task);
-    if (pid != 0) target = process_tree::find_task(pid);
-    if (!target) return Error::NoSuchProcess;
-    if (&target->process() != &task.process() && !task.credentials()->capable(security::Capability::SysPtrace))
+    if (pid != 0) {
+        target = process_tree::find_task(pid);
+    }
+    if (!target) {
+        return Error::NoSuchProcess;
+    }
+    if (&target->process() != &task.process() && !task.credentials()->capable(security::Capability::SysPtrace)) {
         return Error::NotPermitted;
+    }
     TRY(task.space().write_user(length, sizeof(abi::RobustListHead)));
     TRY(task.space().write_user(head, target->robust_list().address.value));
     return 0;

@@ -14,25 +14,37 @@ using security::CredentialValues;
 
 constexpr std::uint32_t kKeep = UINT32_MAX;  // -1: leave this id as it is
 
-std::uint32_t id_of(Int value) { return static_cast<std::uint32_t>(value.value); }
+std::uint32_t id_of(Int value) {
+    return static_cast<std::uint32_t>(value.value);
+}
 
 Result<RefPtr<Process>> process_or_self(Task& task, int pid) {
-    if (pid == 0) return RefPtr<Process>(task.process());
+    if (pid == 0) {
+        return RefPtr<Process>(task.process());
+    }
     RefPtr<Process> process = process_tree::find_process(pid);
-    if (!process) return Error::NoSuchProcess;
+    if (!process) {
+        return Error::NoSuchProcess;
+    }
     return process;
 }
 
 // capabilities(7), "Effect of user ID changes on capabilities".
 void adjust_capabilities(const CredentialValues& old, CredentialValues& fresh) {
-    const auto any_root = [](const CredentialValues& v) { return v.user_real == 0 || v.user_effective == 0 || v.user_saved == 0; };
+    const auto any_root = [](const CredentialValues& v) {
+        return v.user_real == 0 || v.user_effective == 0 || v.user_saved == 0;
+    };
     if (any_root(old) && !any_root(fresh)) {
         fresh.permitted = {};
         fresh.effective = {};
         fresh.ambient = {};
     }
-    if (old.user_effective == 0 && fresh.user_effective != 0) fresh.effective = {};
-    if (old.user_effective != 0 && fresh.user_effective == 0) fresh.effective = fresh.permitted;
+    if (old.user_effective == 0 && fresh.user_effective != 0) {
+        fresh.effective = {};
+    }
+    if (old.user_effective != 0 && fresh.user_effective == 0) {
+        fresh.effective = fresh.permitted;
+    }
 }
 
 Result<> install(Task& task, CredentialValues fresh) {
@@ -51,14 +63,20 @@ struct Triple {
     std::uint32_t& saved;
     bool has(std::uint32_t id) const { return id == kKeep || id == real || id == effective || id == saved; }
 };
-Triple users(CredentialValues& v) { return {v.user_real, v.user_effective, v.user_saved}; }
-Triple groups(CredentialValues& v) { return {v.group_real, v.group_effective, v.group_saved}; }
+Triple users(CredentialValues& v) {
+    return {v.user_real, v.user_effective, v.user_saved};
+}
+Triple groups(CredentialValues& v) {
+    return {v.group_real, v.group_effective, v.group_saved};
+}
 
 using Select = Triple (*)(CredentialValues&);
 
 // setuid(2), setgid(2).
 Result<std::int64_t> set_one(Task& task, std::uint32_t id, Select select, Capability capability) {
-    if (id == kKeep) return Error::InvalidArgument;
+    if (id == kKeep) {
+        return Error::InvalidArgument;
+    }
     CredentialValues values = task.credentials()->values();
     const Triple ids = select(values);
     if (task.credentials()->capable(capability)) {
@@ -72,31 +90,49 @@ Result<std::int64_t> set_one(Task& task, std::uint32_t id, Select select, Capabi
 }
 
 // setreuid(2), setregid(2).
-Result<std::int64_t> set_two(Task& task, std::uint32_t real, std::uint32_t effective, Select select, Capability capability) {
+Result<std::int64_t> set_two(Task& task, std::uint32_t real, std::uint32_t effective, Select select,
+                             Capability capability) {
     CredentialValues values = task.credentials()->values();
     const Triple ids = select(values);
     if (!task.credentials()->capable(capability)) {
-        if (real != kKeep && real != ids.real && real != ids.effective) return Error::NotPermitted;
-        if (!ids.has(effective)) return Error::NotPermitted;
+        if (real != kKeep && real != ids.real && real != ids.effective) {
+            return Error::NotPermitted;
+        }
+        if (!ids.has(effective)) {
+            return Error::NotPermitted;
+        }
     }
     const std::uint32_t old_real = ids.real;
-    if (real != kKeep) ids.real = real;
-    if (effective != kKeep) ids.effective = effective;
-    if (real != kKeep || (effective != kKeep && effective != old_real)) ids.saved = ids.effective;
+    if (real != kKeep) {
+        ids.real = real;
+    }
+    if (effective != kKeep) {
+        ids.effective = effective;
+    }
+    if (real != kKeep || (effective != kKeep && effective != old_real)) {
+        ids.saved = ids.effective;
+    }
     TRY(install(task, values));
     return 0;
 }
 
 // setresuid(2), setresgid(2).
-Result<std::int64_t> set_three(Task& task, std::uint32_t real, std::uint32_t effective, std::uint32_t saved, Select select,
-                               Capability capability) {
+Result<std::int64_t> set_three(Task& task, std::uint32_t real, std::uint32_t effective, std::uint32_t saved,
+                               Select select, Capability capability) {
     CredentialValues values = task.credentials()->values();
     const Triple ids = select(values);
-    if (!task.credentials()->capable(capability) && !(ids.has(real) && ids.has(effective) && ids.has(saved)))
+    if (!task.credentials()->capable(capability) && !(ids.has(real) && ids.has(effective) && ids.has(saved))) {
         return Error::NotPermitted;
-    if (real != kKeep) ids.real = real;
-    if (effective != kKeep) ids.effective = effective;
-    if (saved != kKeep) ids.saved = saved;
+    }
+    if (real != kKeep) {
+        ids.real = real;
+    }
+    if (effective != kKeep) {
+        ids.effective = effective;
+    }
+    if (saved != kKeep) {
+        ids.saved = saved;
+    }
     TRY(install(task, values));
     return 0;
 }
@@ -113,29 +149,59 @@ Result<std::int64_t> get_three(Task& task, Select select, UserPtr<std::uint32_t>
 
 }  // namespace
 
-Result<std::int64_t> sys_getpid(Task& task) { return task.process().pid(); }
-Result<std::int64_t> sys_gettid(Task& task) { return task.tid(); }
-Result<std::int64_t> sys_getppid(Task& task) { return process_tree::parent_pid(task.process()); }
-Result<std::int64_t> sys_getpgrp(Task& task) { return process_tree::group_of(task.process()); }
-Result<std::int64_t> sys_getuid(Task& task) { return task.credentials()->values().user_real; }
-Result<std::int64_t> sys_geteuid(Task& task) { return task.credentials()->values().user_effective; }
-Result<std::int64_t> sys_getgid(Task& task) { return task.credentials()->values().group_real; }
-Result<std::int64_t> sys_getegid(Task& task) { return task.credentials()->values().group_effective; }
+Result<std::int64_t> sys_getpid(Task& task) {
+    return task.process().pid();
+}
+Result<std::int64_t> sys_gettid(Task& task) {
+    return task.tid();
+}
+Result<std::int64_t> sys_getppid(Task& task) {
+    return process_tree::parent_pid(task.process());
+}
+Result<std::int64_t> sys_getpgrp(Task& task) {
+    return process_tree::group_of(task.process());
+}
+Result<std::int64_t> sys_getuid(Task& task) {
+    return task.credentials()->values().user_real;
+}
+Result<std::int64_t> sys_geteuid(Task& task) {
+    return task.credentials()->values().user_effective;
+}
+Result<std::int64_t> sys_getgid(Task& task) {
+    return task.credentials()->values().group_real;
+}
+Result<std::int64_t> sys_getegid(Task& task) {
+    return task.credentials()->values().group_effective;
+}
 
-Result<std::int64_t> sys_getpgid(Task& task, Pid pid) { return process_tree::group_of(*TRY(process_or_self(task, pid))); }
-Result<std::int64_t> sys_getsid(Task& task, Pid pid) { return process_tree::session_of(*TRY(process_or_self(task, pid))); }
+Result<std::int64_t> sys_getpgid(Task& task, Pid pid) {
+    return process_tree::group_of(*TRY(process_or_self(task, pid)));
+}
+Result<std::int64_t> sys_getsid(Task& task, Pid pid) {
+    return process_tree::session_of(*TRY(process_or_self(task, pid)));
+}
 
 Result<std::int64_t> sys_setpgid(Task& task, Pid pid, Pid group) {
-    if (group < 0) return Error::InvalidArgument;
-    if (pid < 0) return Error::NoSuchProcess;
+    if (group < 0) {
+        return Error::InvalidArgument;
+    }
+    if (pid < 0) {
+        return Error::NoSuchProcess;
+    }
     TRY(process_tree::set_group(task.process(), pid, group));
     return 0;
 }
 
-Result<std::int64_t> sys_setsid(Task& task) { return TRY(process_tree::start_session(task.process())); }
+Result<std::int64_t> sys_setsid(Task& task) {
+    return TRY(process_tree::start_session(task.process()));
+}
 
-Result<std::int64_t> sys_setuid(Task& task, Int uid) { return set_one(task, id_of(uid), users, Capability::SetUid); }
-Result<std::int64_t> sys_setgid(Task& task, Int gid) { return set_one(task, id_of(gid), groups, Capability::SetGid); }
+Result<std::int64_t> sys_setuid(Task& task, Int uid) {
+    return set_one(task, id_of(uid), users, Capability::SetUid);
+}
+Result<std::int64_t> sys_setgid(Task& task, Int gid) {
+    return set_one(task, id_of(gid), groups, Capability::SetGid);
+}
 Result<std::int64_t> sys_setreuid(Task& task, Int real, Int effective) {
     return set_two(task, id_of(real), id_of(effective), users, Capability::SetUid);
 }
@@ -160,9 +226,13 @@ Result<std::int64_t> sys_getresgid(Task& task, UserPtr<std::uint32_t> real, User
 Result<std::int64_t> sys_getgroups(Task& task, Int count, Address list) {
     const RefPtr<security::Credentials> credentials = task.credentials();
     const std::span<const std::uint32_t> groups_now = credentials->groups();
-    if (count < 0) return Error::InvalidArgument;
+    if (count < 0) {
+        return Error::InvalidArgument;
+    }
     if (count != 0) {
-        if (static_cast<std::size_t>(count) < groups_now.size()) return Error::InvalidArgument;
+        if (static_cast<std::size_t>(count) < groups_now.size()) {
+            return Error::InvalidArgument;
+        }
         TRY(task.space().copy_out(list, std::as_bytes(groups_now)));
     }
     return static_cast<std::int64_t>(groups_now.size());
@@ -170,8 +240,12 @@ Result<std::int64_t> sys_getgroups(Task& task, Int count, Address list) {
 
 Result<std::int64_t> sys_setgroups(Task& task, Int count, Address list) {
     const RefPtr<security::Credentials> credentials = task.credentials();
-    if (!credentials->capable(Capability::SetGid)) return Error::NotPermitted;
-    if (count < 0 || static_cast<std::size_t>(count) > security::kMaxGroups) return Error::InvalidArgument;
+    if (!credentials->capable(Capability::SetGid)) {
+        return Error::NotPermitted;
+    }
+    if (count < 0 || static_cast<std::size_t>(count) > security::kMaxGroups) {
+        return Error::InvalidArgument;
+    }
     Vector<std::uint32_t> fresh;
     TRY(fresh.resize(static_cast<std::size_t>(count)));
     TRY(task.space().copy_in(std::as_writable_bytes(fresh.span()), list));

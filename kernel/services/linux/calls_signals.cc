@@ -14,7 +14,9 @@ namespace kernel::linux_abi {
 namespace {
 
 Result<> check_mask_size(Size size) {
-    if (size != sizeof(abi::SignalMask)) return Error::InvalidArgument;
+    if (size != sizeof(abi::SignalMask)) {
+        return Error::InvalidArgument;
+    }
     return {};
 }
 
@@ -34,21 +36,30 @@ void discard_ignored(Process& process, int signal) {
     const auto discard = [&](PendingSignals& pending) { pending.discard(bit); };
     process.pending().with(discard);
     for (RefPtr<Task> task = process_tree::next_task(process, 0); task;
-         task = process_tree::next_task(process, task->tid() + 1))
+         task = process_tree::next_task(process, task->tid() + 1)) {
         task->pending().with(discard);
+    }
     process.timers().signals_discarded(signal);
 }
 
 Result<> send_checked(Task& task, Process& target, Task* thread, const abi::Siginfo& info, int signal) {
-    if (!may_signal(task, target, signal)) return Error::NotPermitted;
-    if (signal == 0) return {};
+    if (!may_signal(task, target, signal)) {
+        return Error::NotPermitted;
+    }
+    if (signal == 0) {
+        return {};
+    }
     return thread != nullptr ? send_to_task(*thread, info) : send_to_process(target, info);
 }
 
 Result<> send_to_thread(Task& task, int group, int tid, int signal, const abi::Siginfo& info) {
-    if (tid <= 0 || (signal != 0 && !is_valid_signal(signal))) return Error::InvalidArgument;
+    if (tid <= 0 || (signal != 0 && !is_valid_signal(signal))) {
+        return Error::InvalidArgument;
+    }
     const RefPtr<Task> target = process_tree::find_task(tid);
-    if (!target || (group != 0 && target->process().pid() != group)) return Error::NoSuchProcess;
+    if (!target || (group != 0 && target->process().pid() != group)) {
+        return Error::NoSuchProcess;
+    }
     return send_checked(task, target->process(), target.get(), info, signal);
 }
 
@@ -56,12 +67,18 @@ Result<> send_to_thread(Task& task, int group, int tid, int signal, const abi::S
 Result<> send_to_everybody(Task& task, const abi::Siginfo& info) {
     bool sent = false;
     process_tree::for_each_in_group(0, [&](Process& process) {
-        if (&process == &task.process() || !may_signal(task, process, info.signal)) return true;
+        if (&process == &task.process() || !may_signal(task, process, info.signal)) {
+            return true;
+        }
         sent = true;
-        if (info.signal != 0) (void)send_to_process(process, info);
+        if (info.signal != 0) {
+            (void)send_to_process(process, info);
+        }
         return true;
     });
-    if (!sent) return Error::NoSuchProcess;
+    if (!sent) {
+        return Error::NoSuchProcess;
+    }
     return {};
 }
 
@@ -70,18 +87,26 @@ Result<> send_to_everybody(Task& task, const abi::Siginfo& info) {
 Result<std::int64_t> sys_rt_sigaction(Task& task, SignalArg signal, InStruct<abi::Sigaction> action,
                                       OutStruct<abi::Sigaction> old_action, Size mask_size) {
     TRY(check_mask_size(mask_size));
-    if (!is_valid_signal(signal)) return Error::InvalidArgument;
+    if (!is_valid_signal(signal)) {
+        return Error::InvalidArgument;
+    }
     const RefPtr<SignalActions> actions = task.process().actions();
     abi::Sigaction old = actions->get(signal);
     if (!action.is_null()) {
         abi::Sigaction fresh = TRY(load(task, action));
-        if ((abi::signal_bit(signal) & kUnblockable) != 0) return Error::InvalidArgument;
+        if ((abi::signal_bit(signal) & kUnblockable) != 0) {
+            return Error::InvalidArgument;
+        }
         fresh.mask &= ~kUnblockable;
         fresh.flags &= ~std::uint64_t{abi::kSaUnsupported};
         old = actions->exchange(signal, fresh);
-        if (actions->is_ignored(signal)) discard_ignored(task.process(), signal);
+        if (actions->is_ignored(signal)) {
+            discard_ignored(task.process(), signal);
+        }
     }
-    if (!old_action.is_null()) TRY(store(task, old_action, old));
+    if (!old_action.is_null()) {
+        TRY(store(task, old_action, old));
+    }
     return 0;
 }
 
@@ -105,12 +130,16 @@ Result<std::int64_t> sys_rt_sigprocmask(Task& task, SigprocmaskHowArg how, InStr
                 return Error::InvalidArgument;
         }
     }
-    if (!old_set.is_null()) TRY(store(task, old_set, old));
+    if (!old_set.is_null()) {
+        TRY(store(task, old_set, old));
+    }
     return 0;
 }
 
 Result<std::int64_t> sys_rt_sigpending(Task& task, OutStruct<abi::SignalMask> set, Size mask_size) {
-    if (mask_size > sizeof(abi::SignalMask)) return Error::InvalidArgument;
+    if (mask_size > sizeof(abi::SignalMask)) {
+        return Error::InvalidArgument;
+    }
     const abi::SignalMask pending = pending_signals(task) & task.blocked();
     TRY(task.space().copy_out(set.address, as_bytes_of(pending).first(mask_size)));
     return 0;
@@ -172,20 +201,29 @@ Result<std::int64_t> sys_rt_sigtimedwait(Task& task, InStruct<abi::SignalMask> s
     // One that has come too late for this call was perhaps left to it.
     pass_on_shared_signals(task, wanted & task.blocked());
     TRY(result);
-    if (!info.is_null()) TRY(store(task, info, taken));
+    if (!info.is_null()) {
+        TRY(store(task, info, taken));
+    }
     return taken.signal;
 }
 
-Result<std::int64_t> sys_sigaltstack(Task& task, InStruct<abi::SignalStack> stack, OutStruct<abi::SignalStack> old_stack) {
+Result<std::int64_t> sys_sigaltstack(Task& task, InStruct<abi::SignalStack> stack,
+                                     OutStruct<abi::SignalStack> old_stack) {
     const std::uint64_t stack_pointer = TRY(task.context().registers())->rsp;
     const bool on_stack = task.is_on_signal_stack(stack_pointer);
     abi::SignalStack old = task.signal_stack();
-    if (on_stack) old.flags |= abi::kSsOnstack;
+    if (on_stack) {
+        old.flags |= abi::kSsOnstack;
+    }
     if (!stack.is_null()) {
         abi::SignalStack fresh = TRY(load(task, stack));
-        if (on_stack) return Error::NotPermitted;
+        if (on_stack) {
+            return Error::NotPermitted;
+        }
         const std::int32_t mode = fresh.flags & ~abi::kSsAutodisarm;
-        if (mode != 0 && mode != abi::kSsDisable && mode != abi::kSsOnstack) return Error::InvalidArgument;
+        if (mode != 0 && mode != abi::kSsDisable && mode != abi::kSsOnstack) {
+            return Error::InvalidArgument;
+        }
         if (mode == abi::kSsDisable) {
             fresh.address = 0;
             fresh.bytes = 0;
@@ -196,21 +234,29 @@ Result<std::int64_t> sys_sigaltstack(Task& task, InStruct<abi::SignalStack> stac
         fresh.padding = 0;
         task.signal_stack() = fresh;
     }
-    if (!old_stack.is_null()) TRY(store(task, old_stack, old));
+    if (!old_stack.is_null()) {
+        TRY(store(task, old_stack, old));
+    }
     return 0;
 }
 
 Result<std::int64_t> sys_kill(Task& task, Pid pid, SignalArg signal) {
-    if (signal != 0 && !is_valid_signal(signal)) return Error::InvalidArgument;
+    if (signal != 0 && !is_valid_signal(signal)) {
+        return Error::InvalidArgument;
+    }
     const abi::Siginfo info = user_signal(signal, abi::kSiUser, task);
     if (pid > 0) {
         const RefPtr<Process> target = process_tree::find_process(pid);
-        if (!target) return Error::NoSuchProcess;
+        if (!target) {
+            return Error::NoSuchProcess;
+        }
         TRY(send_checked(task, *target, nullptr, info, signal));
     } else if (pid == -1) {
         TRY(send_to_everybody(task, info));
     } else {
-        if (pid == INT32_MIN) return Error::NoSuchProcess;
+        if (pid == INT32_MIN) {
+            return Error::NoSuchProcess;
+        }
         const int group = pid == 0 ? process_tree::group_of(task.process()) : -pid;
         TRY(send_to_group(group, info, &task));
     }
@@ -223,7 +269,9 @@ Result<std::int64_t> sys_tkill(Task& task, Pid thread, SignalArg signal) {
 }
 
 Result<std::int64_t> sys_tgkill(Task& task, Pid group, Pid thread, SignalArg signal) {
-    if (group <= 0) return Error::InvalidArgument;
+    if (group <= 0) {
+        return Error::InvalidArgument;
+    }
     TRY(send_to_thread(task, group, thread, signal, user_signal(signal, abi::kSiTkill, task)));
     return 0;
 }
@@ -232,20 +280,31 @@ Result<std::int64_t> sys_rt_sigqueueinfo(Task& task, Pid pid, SignalArg signal, 
     abi::Siginfo details = TRY(load(task, info));
     details.signal = signal;
     details.padding0 = 0;  // the kernel's own mark of timers
-    if (signal != 0 && !is_valid_signal(signal)) return Error::InvalidArgument;
-    if (forges_kernel_origin(details) && pid != task.process().pid()) return Error::NotPermitted;
+    if (signal != 0 && !is_valid_signal(signal)) {
+        return Error::InvalidArgument;
+    }
+    if (forges_kernel_origin(details) && pid != task.process().pid()) {
+        return Error::NotPermitted;
+    }
     const RefPtr<Process> target = process_tree::find_process(pid);
-    if (!target) return Error::NoSuchProcess;
+    if (!target) {
+        return Error::NoSuchProcess;
+    }
     TRY(send_checked(task, *target, nullptr, details, signal));
     return 0;
 }
 
-Result<std::int64_t> sys_rt_tgsigqueueinfo(Task& task, Pid group, Pid thread, SignalArg signal, InStruct<abi::Siginfo> info) {
+Result<std::int64_t> sys_rt_tgsigqueueinfo(Task& task, Pid group, Pid thread, SignalArg signal,
+                                           InStruct<abi::Siginfo> info) {
     abi::Siginfo details = TRY(load(task, info));
     details.signal = signal;
     details.padding0 = 0;  // the kernel's own mark of timers
-    if (group <= 0) return Error::InvalidArgument;
-    if (forges_kernel_origin(details) && group != task.process().pid()) return Error::NotPermitted;
+    if (group <= 0) {
+        return Error::InvalidArgument;
+    }
+    if (forges_kernel_origin(details) && group != task.process().pid()) {
+        return Error::NotPermitted;
+    }
     TRY(send_to_thread(task, group, thread, signal, details));
     return 0;
 }

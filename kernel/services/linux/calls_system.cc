@@ -25,7 +25,9 @@ void put(char (&field)[N], std::string_view text) {
 Result<std::int64_t> set_name(Task& task, VirtAddr address) {
     TaskName name{};
     const Result<std::size_t> length = task.space().copy_in_string(address, name);
-    if (!length && length.error() != Error::NameTooLong) return length.error();
+    if (!length && length.error() != Error::NameTooLong) {
+        return length.error();
+    }
     name.back() = '\0';
     task.set_name(std::string_view(name.data()));
     return 0;
@@ -73,17 +75,23 @@ Result<std::int64_t> sys_sysinfo(Task& task, OutStruct<abi::Sysinfo> info) {
 
 Result<std::int64_t> sys_getrandom(Task& task, OutBuffer buffer, Size size, Hex flags) {
     constexpr std::uint64_t kNonBlock = 1, kRandom = 2, kInsecure = 4;
-    if ((flags & ~(kNonBlock | kRandom | kInsecure)) != 0 || (flags & (kRandom | kInsecure)) == (kRandom | kInsecure))
+    if ((flags & ~(kNonBlock | kRandom | kInsecure)) != 0 || (flags & (kRandom | kInsecure)) == (kRandom | kInsecure)) {
         return Error::InvalidArgument;
+    }
     constexpr std::uint64_t kMaxBytes = INT32_MAX;
     mm::IoBuffer target(task.space(), buffer, std::min<std::uint64_t>(size, kMaxBytes));
     std::array<std::byte, 256> chunk;
     while (target.remaining() != 0) {
-        const std::span<std::byte> part = std::span(chunk).first(std::min<std::uint64_t>(target.remaining(), chunk.size()));
+        const std::span<std::byte> part =
+            std::span(chunk).first(std::min<std::uint64_t>(target.remaining(), chunk.size()));
         platform::fill_random(part);
         const Result<std::size_t> copied = target.copy_from(part);
-        if (!copied && target.done() == 0) return copied.error();
-        if (!copied || *copied < part.size()) break;
+        if (!copied && target.done() == 0) {
+            return copied.error();
+        }
+        if (!copied || *copied < part.size()) {
+            break;
+        }
     }
     return static_cast<std::int64_t>(target.done());
 }
@@ -97,7 +105,9 @@ Result<std::int64_t> sys_prctl(Task& task, Int option, Hex argument2, Hex argume
         case abi::kPrGetName:
             return get_name(task, address);
         case abi::kPrSetPdeathsig:
-            if (argument2 > static_cast<std::uint64_t>(abi::kSignalCount)) return Error::InvalidArgument;
+            if (argument2 > static_cast<std::uint64_t>(abi::kSignalCount)) {
+                return Error::InvalidArgument;
+            }
             process.parent_death_signal().store(static_cast<int>(argument2.value));
             return 0;
         case abi::kPrGetPdeathsig:
@@ -106,19 +116,27 @@ Result<std::int64_t> sys_prctl(Task& task, Int option, Hex argument2, Hex argume
         case abi::kPrGetDumpable:
             return process.dumpable().load() ? 1 : 0;
         case abi::kPrSetDumpable:
-            if (argument2 > 1) return Error::InvalidArgument;
+            if (argument2 > 1) {
+                return Error::InvalidArgument;
+            }
             process.dumpable().store(argument2 == 1);
             return 0;
         case abi::kPrSetNoNewPrivs:
-            if (argument2 != 1 || argument3 != 0 || argument4 != 0 || argument5 != 0) return Error::InvalidArgument;
+            if (argument2 != 1 || argument3 != 0 || argument4 != 0 || argument5 != 0) {
+                return Error::InvalidArgument;
+            }
             return set_no_new_privileges(task);
         case abi::kPrGetNoNewPrivs:
-            if (argument2 != 0 || argument3 != 0 || argument4 != 0 || argument5 != 0) return Error::InvalidArgument;
+            if (argument2 != 0 || argument3 != 0 || argument4 != 0 || argument5 != 0) {
+                return Error::InvalidArgument;
+            }
             return task.credentials()->values().no_new_privileges ? 1 : 0;
         case abi::kPrGetSeccomp:
             return 0;
         case abi::kPrCapbsetRead:
-            if (argument2 >= security::kCapabilityCount) return Error::InvalidArgument;
+            if (argument2 >= security::kCapabilityCount) {
+                return Error::InvalidArgument;
+            }
             return (task.credentials()->values().bounding.bits >> argument2 & 1) != 0 ? 1 : 0;
         default:
             return Error::InvalidArgument;
@@ -129,11 +147,15 @@ Result<std::int64_t> sys_arch_prctl(Task& task, Hex code, Address address) {
     platform::Registers& registers = *TRY(task.context().registers());
     switch (code) {
         case abi::kArchSetFs:
-            if (address.value >= platform::kUserMax) return Error::NotPermitted;
+            if (address.value >= platform::kUserMax) {
+                return Error::NotPermitted;
+            }
             registers.fs_base = address.value.value;
             return 0;
         case abi::kArchSetGs:
-            if (address.value >= platform::kUserMax) return Error::NotPermitted;
+            if (address.value >= platform::kUserMax) {
+                return Error::NotPermitted;
+            }
             registers.gs_base = address.value.value;
             return 0;
         case abi::kArchGetFs:
@@ -158,8 +180,12 @@ Result<std::int64_t> sys_personality(Task& task, Hex persona) {
 namespace {
 
 Result<ChangeableName> name_argument(Task& task, VirtAddr address, std::int32_t length) {
-    if (!task.credentials()->capable(security::Capability::SysAdmin)) return Error::NotPermitted;
-    if (length < 0 || static_cast<std::size_t>(length) > kMaxSystemNameBytes) return Error::InvalidArgument;
+    if (!task.credentials()->capable(security::Capability::SysAdmin)) {
+        return Error::NotPermitted;
+    }
+    if (length < 0 || static_cast<std::size_t>(length) > kMaxSystemNameBytes) {
+        return Error::InvalidArgument;
+    }
     std::array<char, kMaxSystemNameBytes> text;
     const std::span<char> part = std::span(text).first(static_cast<std::size_t>(length));
     TRY(task.space().copy_in(std::as_writable_bytes(part), address));

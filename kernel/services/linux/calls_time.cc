@@ -29,12 +29,19 @@ Result<std::uint64_t> monotonic_deadline(Task& task, std::int32_t clock, bool ab
 // Sleeps until the deadline; if a signal ends it, tells what is left (relative sleeps) and asks for a restart.
 Result<> sleep(Task& task, std::uint64_t deadline_ns, bool absolute, OutStruct<abi::Timespec> remaining) {
     const Result<> slept = sched::sleep_until(deadline_ns, true);
-    if (slept) return {};
-    if (absolute) return Error::RestartNoHandler;
+    if (slept) {
+        return {};
+    }
+    if (absolute) {
+        return Error::RestartNoHandler;
+    }
     const std::uint64_t now_ns = platform::monotonic_ns();
-    if (now_ns >= deadline_ns) return {};
-    if (!remaining.is_null())
+    if (now_ns >= deadline_ns) {
+        return {};
+    }
+    if (!remaining.is_null()) {
         TRY(task.space().write_user(UserPtr<abi::Timespec>(remaining), timespec_of(deadline_ns - now_ns)));
+    }
     task.restart_deadline_ns() = deadline_ns;
     return Error::RestartBlock;
 }
@@ -50,7 +57,8 @@ Result<std::int64_t> sleep_on_clock(Task& task, std::int32_t clock, bool absolut
 }
 
 bool is_sleepable(std::int32_t clock) {
-    return clock == abi::kClockRealtime || clock == abi::kClockMonotonic || clock == abi::kClockBoottime || clock == abi::kClockTai;
+    return clock == abi::kClockRealtime || clock == abi::kClockMonotonic || clock == abi::kClockBoottime ||
+           clock == abi::kClockTai;
 }
 
 }  // namespace
@@ -63,7 +71,9 @@ Result<std::int64_t> sys_clock_gettime(Task& task, ClockArg clock, OutStruct<abi
 
 Result<std::int64_t> sys_clock_getres(Task& task, ClockArg clock, OutStruct<abi::Timespec> resolution) {
     TRY(read_clock(task, clock));
-    if (!resolution.is_null()) TRY(task.space().write_user(UserPtr<abi::Timespec>(resolution), abi::Timespec{0, 1}));
+    if (!resolution.is_null()) {
+        TRY(task.space().write_user(UserPtr<abi::Timespec>(resolution), abi::Timespec{0, 1}));
+    }
     return 0;
 }
 
@@ -82,15 +92,21 @@ Result<std::int64_t> sys_nanosleep(Task& task, InStruct<abi::Timespec> request, 
 
 Result<std::int64_t> sys_gettimeofday(Task& task, OutStruct<abi::Timeval> time, OutStruct<abi::Timezone> zone) {
     refresh_time_page();
-    if (!time.is_null()) TRY(task.space().write_user(UserPtr<abi::Timeval>(time), timeval_of(platform::realtime_ns())));
-    if (!zone.is_null()) TRY(task.space().write_user(UserPtr<abi::Timezone>(zone), abi::Timezone{0, 0}));
+    if (!time.is_null()) {
+        TRY(task.space().write_user(UserPtr<abi::Timeval>(time), timeval_of(platform::realtime_ns())));
+    }
+    if (!zone.is_null()) {
+        TRY(task.space().write_user(UserPtr<abi::Timezone>(zone), abi::Timezone{0, 0}));
+    }
     return 0;
 }
 
 Result<std::int64_t> sys_time(Task& task, UserPtr<std::int64_t> time) {
     refresh_time_page();
     const auto seconds = static_cast<std::int64_t>(platform::realtime_ns() / kSecondNs);
-    if (!time.is_null()) TRY(task.space().write_user(time, seconds));
+    if (!time.is_null()) {
+        TRY(task.space().write_user(time, seconds));
+    }
     return seconds;
 }
 
@@ -109,7 +125,9 @@ Result<std::int64_t> sys_times(Task& task, OutStruct<abi::Tms> times) {
 // change), BadAddress.
 Result<std::int64_t> sys_adjtimex(Task& task, OutStruct<abi::Timex> state) {
     const abi::Timex wanted = TRY(task.space().read_user(UserPtr<abi::Timex>(state)));
-    if (wanted.modes != 0 && wanted.modes != abi::kAdjOffsetSsRead) return Error::NotPermitted;
+    if (wanted.modes != 0 && wanted.modes != abi::kAdjOffsetSsRead) {
+        return Error::NotPermitted;
+    }
     constexpr std::int64_t kWorstErrorUs = 16'000'000;
     constexpr std::int64_t kToleranceScaledPpm = 32'768'000;  // 500 ppm in units of 2^-16
     abi::Timex current{};
@@ -125,7 +143,9 @@ Result<std::int64_t> sys_adjtimex(Task& task, OutStruct<abi::Timex> state) {
 }
 
 Result<std::int64_t> sys_clock_adjtime(Task& task, ClockArg clock, OutStruct<abi::Timex> state) {
-    if (clock == abi::kClockRealtime) return sys_adjtimex(task, state);
+    if (clock == abi::kClockRealtime) {
+        return sys_adjtimex(task, state);
+    }
     TRY(read_clock(task, clock));
     return Error::NotSupported;
 }

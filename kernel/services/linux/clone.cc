@@ -23,18 +23,33 @@ struct CloneRequest {
     UserPtr<std::int32_t> pidfd{};
 };
 
-constexpr std::uint64_t kNamespaceFlags = abi::kCloneNewns | abi::kCloneNewcgroup | abi::kCloneNewuts | abi::kCloneNewipc |
-                                          abi::kCloneNewuser | abi::kCloneNewpid | abi::kCloneNewnet;
+constexpr std::uint64_t kNamespaceFlags = abi::kCloneNewns | abi::kCloneNewcgroup | abi::kCloneNewuts |
+                                          abi::kCloneNewipc | abi::kCloneNewuser | abi::kCloneNewpid |
+                                          abi::kCloneNewnet;
 
-bool has(const CloneRequest& request, std::uint64_t flag) { return (request.flags & flag) != 0; }
+bool has(const CloneRequest& request, std::uint64_t flag) {
+    return (request.flags & flag) != 0;
+}
 
 Result<> check(const CloneRequest& request) {
-    if (has(request, abi::kCloneSighand) && !has(request, abi::kCloneVm)) return Error::InvalidArgument;
-    if (has(request, abi::kCloneThread) && !has(request, abi::kCloneSighand)) return Error::InvalidArgument;
-    if (has(request, abi::kCloneClearSighand) && has(request, abi::kCloneSighand)) return Error::InvalidArgument;
-    if (has(request, kNamespaceFlags | abi::kCloneIntoCgroup)) return Error::InvalidArgument;
-    if (has(request, abi::kClonePidfd) && has(request, abi::kCloneThread | abi::kCloneDetached)) return Error::InvalidArgument;
-    if (request.exit_signal < 0 || request.exit_signal > abi::kSignalCount) return Error::InvalidArgument;
+    if (has(request, abi::kCloneSighand) && !has(request, abi::kCloneVm)) {
+        return Error::InvalidArgument;
+    }
+    if (has(request, abi::kCloneThread) && !has(request, abi::kCloneSighand)) {
+        return Error::InvalidArgument;
+    }
+    if (has(request, abi::kCloneClearSighand) && has(request, abi::kCloneSighand)) {
+        return Error::InvalidArgument;
+    }
+    if (has(request, kNamespaceFlags | abi::kCloneIntoCgroup)) {
+        return Error::InvalidArgument;
+    }
+    if (has(request, abi::kClonePidfd) && has(request, abi::kCloneThread | abi::kCloneDetached)) {
+        return Error::InvalidArgument;
+    }
+    if (request.exit_signal < 0 || request.exit_signal > abi::kSignalCount) {
+        return Error::InvalidArgument;
+    }
     return {};
 }
 
@@ -42,9 +57,13 @@ Result<> check(const CloneRequest& request) {
 Result<platform::Registers> child_registers(Task& parent, const CloneRequest& request) {
     platform::Registers registers = *TRY(parent.context().registers());
     registers.rax = 0;
-    if (request.stack_pointer != 0) registers.rsp = request.stack_pointer;
+    if (request.stack_pointer != 0) {
+        registers.rsp = request.stack_pointer;
+    }
     if (has(request, abi::kCloneSettls)) {
-        if (request.tls >= platform::kUserMax.value) return Error::NotPermitted;
+        if (request.tls >= platform::kUserMax.value) {
+            return Error::NotPermitted;
+        }
         registers.fs_base = request.tls;
     }
     return registers;
@@ -52,9 +71,13 @@ Result<platform::Registers> child_registers(Task& parent, const CloneRequest& re
 
 Result<RefPtr<SignalActions>> child_actions(Process& parent, const CloneRequest& request) {
     const RefPtr<SignalActions> actions = parent.actions();
-    if (has(request, abi::kCloneSighand)) return actions;
+    if (has(request, abi::kCloneSighand)) {
+        return actions;
+    }
     RefPtr<SignalActions> copy = TRY(actions->clone());
-    if (has(request, abi::kCloneClearSighand)) copy->reset_all();
+    if (has(request, abi::kCloneClearSighand)) {
+        copy->reset_all();
+    }
     return copy;
 }
 
@@ -90,34 +113,51 @@ void inherit(Task& parent, Task& child, const CloneRequest& request) {
     child.set_name(std::string_view(name.data()));
     child.set_blocked(parent.blocked());
     // rseq(2): a copy of the memory has the structure where the parent's has it.
-    if (!has(request, abi::kCloneVm)) child.rseq() = parent.rseq();
+    if (!has(request, abi::kCloneVm)) {
+        child.rseq() = parent.rseq();
+    }
     // Both were valid for the parent.
     inherit_scheduling(parent, child);
     (void)child.thread().set_affinity(parent.thread().affinity());
     // clone(2): a thread that shares memory has no alternate stack, unless its parent waits for it.
-    if (!has(request, abi::kCloneVm) || has(request, abi::kCloneVfork)) child.signal_stack() = parent.signal_stack();
-    if (has(request, abi::kCloneChildCleartid)) child.clear_child_tid() = request.child_tid;
+    if (!has(request, abi::kCloneVm) || has(request, abi::kCloneVfork)) {
+        child.signal_stack() = parent.signal_stack();
+    }
+    if (has(request, abi::kCloneChildCleartid)) {
+        child.clear_child_tid() = request.child_tid;
+    }
 }
 
 // Not a failure of the call if the words cannot be written, as on Linux.
 void store_ids(Task& parent, Task& child, const CloneRequest& request) {
-    if (has(request, abi::kCloneParentSettid)) (void)parent.space().write_user(request.parent_tid, child.tid());
-    if (has(request, abi::kCloneChildSettid)) (void)child.space().write_user(request.child_tid, child.tid());
+    if (has(request, abi::kCloneParentSettid)) {
+        (void)parent.space().write_user(request.parent_tid, child.tid());
+    }
+    if (has(request, abi::kCloneChildSettid)) {
+        (void)child.space().write_user(request.child_tid, child.tid());
+    }
 }
 
 Result<> add_to_tree(Task& parent, Task& child, const CloneRequest& request) {
-    if (has(request, abi::kCloneThread)) return process_tree::add_task(child);
-    if (!has(request, abi::kCloneParent))
+    if (has(request, abi::kCloneThread)) {
+        return process_tree::add_task(child);
+    }
+    if (!has(request, abi::kCloneParent)) {
         return process_tree::add_process(&parent.process(), parent.tid(), child.process(), child, request.exit_signal);
+    }
     // A sibling: its end is told as the caller's own will be, whatever the flags say.
     const RefPtr<Process> grandparent = process_tree::find_process(process_tree::parent_pid(parent.process()));
-    if (!grandparent) return Error::RestartAlways;
-    return process_tree::add_process(grandparent.get(), 0, child.process(), child, process_tree::exit_signal_of(parent.process()));
+    if (!grandparent) {
+        return Error::RestartAlways;
+    }
+    return process_tree::add_process(grandparent.get(), 0, child.process(), child,
+                                     process_tree::exit_signal_of(parent.process()));
 }
 
 // vfork(2): the parent sleeps until the child has left the shared memory. Only death ends the wait earlier.
 void wait_for_vfork(Task& parent, Process& child) {
-    (void)sched::wait_until(child.vfork_event(), [&] { return !child.uses_parent_memory() || parent.exit_requested(); });
+    (void)sched::wait_until(child.vfork_event(),
+                            [&] { return !child.uses_parent_memory() || parent.exit_requested(); });
 }
 
 // RLIMIT_NPROC, getrlimit(2): for others than user 0 and those with a capability that lifts it.
@@ -125,31 +165,41 @@ Result<> check_process_limit(Task& parent) {
     const std::uint64_t limit = parent.process().limit(abi::kRlimitNproc).current;
     const RefPtr<security::Credentials> who = parent.credentials();
     const std::uint32_t user = who->values().user_real;
-    if (user == 0 || who->capable(security::Capability::SysResource) || who->capable(security::Capability::SysAdmin)) return {};
-    if (limit == abi::kRlimInfinity || process_tree::task_count_of_user(user) < limit) return {};
+    if (user == 0 || who->capable(security::Capability::SysResource) || who->capable(security::Capability::SysAdmin)) {
+        return {};
+    }
+    if (limit == abi::kRlimInfinity || process_tree::task_count_of_user(user) < limit) {
+        return {};
+    }
     return Error::WouldBlock;
 }
 
 // CLONE_PIDFD: the descriptor's number is written before there is a child, so that a bad address costs none.
 class ChildDescriptor : NonCopyable {
-  public:
+public:
     explicit ChildDescriptor(Task& parent) : parent_(parent) {}
     ~ChildDescriptor() {
-        if (fd_ >= 0) parent_.handles().cancel(fd_);
+        if (fd_ >= 0) {
+            parent_.handles().cancel(fd_);
+        }
     }
     Result<> prepare(const CloneRequest& request, RefPtr<Process> child) {
-        if (!has(request, abi::kClonePidfd)) return {};
+        if (!has(request, abi::kClonePidfd)) {
+            return {};
+        }
         file_ = TRY(ProcessFile::create(anonymous_request(parent_, false), std::move(child)));
         fd_ = TRY(ReservedHandle::reserve(parent_));
         return parent_.space().write_user(request.pidfd, fd_);
     }
     void install() {
-        if (fd_ < 0) return;
+        if (fd_ < 0) {
+            return;
+        }
         const object::Rights rights = rights_of(*file_);
         parent_.handles().install(std::exchange(fd_, -1), std::move(file_), rights, object::HandleFlags::CloseOnExec);
     }
 
-  private:
+private:
     Task& parent_;
     RefPtr<ProcessFile> file_;
     int fd_ = -1;
@@ -165,7 +215,9 @@ Result<std::int64_t> do_clone(Task& parent, const CloneRequest& request) {
     RefPtr<Task> child = TRY(Task::create(id, std::move(parts)));
     inherit(parent, *child, request);
     const bool is_vfork = has(request, abi::kCloneVfork) && !has(request, abi::kCloneThread);
-    if (is_vfork) child_process->set_uses_parent_memory(true);
+    if (is_vfork) {
+        child_process->set_uses_parent_memory(true);
+    }
     ChildDescriptor descriptor(parent);
     TRY(descriptor.prepare(request, child_process));
     TRY(add_to_tree(parent, *child, request));
@@ -173,7 +225,9 @@ Result<std::int64_t> do_clone(Task& parent, const CloneRequest& request) {
     descriptor.install();
     store_ids(parent, *child, request);
     child->start();
-    if (is_vfork) wait_for_vfork(parent, *child_process);
+    if (is_vfork) {
+        wait_for_vfork(parent, *child_process);
+    }
     return id;
 }
 
@@ -187,28 +241,42 @@ Result<std::int64_t> sys_clone(Task& task, CloneFlagsArg flags, Address stack, U
     request.stack_pointer = stack.value.value;
     request.tls = tls.value.value;
     // clone(2): one place for two things.
-    if (has(request, abi::kClonePidfd) && has(request, abi::kCloneParentSettid)) return Error::InvalidArgument;
+    if (has(request, abi::kClonePidfd) && has(request, abi::kCloneParentSettid)) {
+        return Error::InvalidArgument;
+    }
     request.pidfd = parent_tid;
     request.parent_tid = parent_tid;
     request.child_tid = child_tid;
     // Not among this call's flags, clone(2).
-    if (has(request, abi::kCloneClearSighand | abi::kCloneIntoCgroup)) return Error::InvalidArgument;
+    if (has(request, abi::kCloneClearSighand | abi::kCloneIntoCgroup)) {
+        return Error::InvalidArgument;
+    }
     return do_clone(task, request);
 }
 
 Result<std::int64_t> sys_clone3(Task& task, InStruct<abi::CloneArgs> arguments, Size size) {
-    if (size < abi::kCloneArgsSizeVersion0) return Error::InvalidArgument;
-    if (size > kPageSize) return Error::ArgumentListTooLong;
+    if (size < abi::kCloneArgsSizeVersion0) {
+        return Error::InvalidArgument;
+    }
+    if (size > kPageSize) {
+        return Error::ArgumentListTooLong;
+    }
     abi::CloneArgs args{};
     const std::uint64_t known = std::min<std::uint64_t>(size, sizeof(args));
     TRY(task.space().copy_in(as_writable_bytes_of(args).first(known), arguments.address));
-    for (std::uint64_t i = known; i < size; ++i)
-        if (TRY(task.space().read_user(UserPtr<std::uint8_t>{arguments.address + i})) != 0) return Error::ArgumentListTooLong;
+    for (std::uint64_t i = known; i < size; ++i) {
+        if (TRY(task.space().read_user(UserPtr<std::uint8_t>{arguments.address + i})) != 0) {
+            return Error::ArgumentListTooLong;
+        }
+    }
     if (args.set_tid_count != 0 || (args.flags & (abi::kCloneSignalMask | abi::kCloneDetached)) != 0 ||
-        args.exit_signal > abi::kCloneSignalMask || (args.stack == 0) != (args.stack_bytes == 0))
+        args.exit_signal > abi::kCloneSignalMask || (args.stack == 0) != (args.stack_bytes == 0)) {
         return Error::InvalidArgument;
+    }
     const bool without_signal = (args.flags & (abi::kCloneThread | abi::kCloneParent)) != 0;
-    if (without_signal && args.exit_signal != 0) return Error::InvalidArgument;
+    if (without_signal && args.exit_signal != 0) {
+        return Error::InvalidArgument;
+    }
     CloneRequest request;
     request.flags = args.flags;
     request.exit_signal = static_cast<int>(args.exit_signal);

@@ -7,8 +7,8 @@
 #include "services/linux/terminal.h"
 #include "services/vfs/file.h"
 
-// The console as programs see it: a terminal where the platform's console is one, plain streams elsewhere, and the devices
-// /dev/console and /dev/tty.
+// The console as programs see it: a terminal where the platform's console is one, plain streams elsewhere, and the
+// devices /dev/console and /dev/tty.
 namespace kernel::linux_abi {
 
 // Once at boot, before the first process.

@@ -30,9 +30,15 @@ bool is_loadable(const abi::ElfProgramHeader& s) {
 
 mm::Access access_of(std::uint32_t flags) {
     mm::Access access = mm::Access::None;
-    if ((flags & abi::kPfR) != 0) access = access | mm::Access::Read;
-    if ((flags & abi::kPfW) != 0) access = access | mm::Access::Read | mm::Access::Write;
-    if ((flags & abi::kPfX) != 0) access = access | mm::Access::Read | mm::Access::Execute;
+    if ((flags & abi::kPfR) != 0) {
+        access = access | mm::Access::Read;
+    }
+    if ((flags & abi::kPfW) != 0) {
+        access = access | mm::Access::Read | mm::Access::Write;
+    }
+    if ((flags & abi::kPfX) != 0) {
+        access = access | mm::Access::Read | mm::Access::Execute;
+    }
     return access;
 }
 
@@ -45,13 +51,21 @@ struct Extent {
 Result<Extent> extent_of(const ElfFile& elf) {
     Extent extent;
     for (const abi::ElfProgramHeader& s : elf.segments) {
-        if (s.type != abi::kPtLoad) continue;
-        if (!is_loadable(s)) return Error::NotExecutable;
+        if (s.type != abi::kPtLoad) {
+            continue;
+        }
+        if (!is_loadable(s)) {
+            return Error::NotExecutable;
+        }
         extent.start = std::min(extent.start, align_down(s.virtual_address, kPageSize));
         extent.end = std::max(extent.end, align_up(s.virtual_address + s.memory_bytes, kPageSize));
-        if (is_power_of_two(s.alignment)) extent.alignment = std::max(extent.alignment, s.alignment);
+        if (is_power_of_two(s.alignment)) {
+            extent.alignment = std::max(extent.alignment, s.alignment);
+        }
     }
-    if (extent.start >= extent.end) return Error::NotExecutable;
+    if (extent.start >= extent.end) {
+        return Error::NotExecutable;
+    }
     return extent;
 }
 
@@ -69,7 +83,9 @@ Result<VirtAddr> reserve(mm::AddressSpace& space, const ElfFile& elf, const Exte
         request.address = VirtAddr{align_up(place.value, extent.alignment)};
         return space.map(request);
     }
-    if (extent.alignment == kPageSize) return space.map(request);
+    if (extent.alignment == kPageSize) {
+        return space.map(request);
+    }
     // Room for any alignment; what is too much goes back.
     request.bytes += extent.alignment;
     const VirtAddr wide = TRY(space.map(request));
@@ -81,8 +97,11 @@ Result<VirtAddr> reserve(mm::AddressSpace& space, const ElfFile& elf, const Exte
     return space.map(request);
 }
 
-Result<> map_file_part(mm::AddressSpace& space, const RefPtr<vfs::File>& file, const abi::ElfProgramHeader& s, VirtAddr bias) {
-    if (s.file_bytes == 0) return {};
+Result<> map_file_part(mm::AddressSpace& space, const RefPtr<vfs::File>& file, const abi::ElfProgramHeader& s,
+                       VirtAddr bias) {
+    if (s.file_bytes == 0) {
+        return {};
+    }
     const VirtAddr start = (bias + s.virtual_address).page_down();
     mm::MapRequest request;
     request.address = start;
@@ -98,13 +117,18 @@ Result<> map_file_part(mm::AddressSpace& space, const RefPtr<vfs::File>& file, c
 
 // The part of a segment that no file backs is zero: the rest of the last file page, and whole pages.
 Result<> map_zero_part(mm::AddressSpace& space, const abi::ElfProgramHeader& s, VirtAddr bias) {
-    if (s.memory_bytes <= s.file_bytes) return {};
+    if (s.memory_bytes <= s.file_bytes) {
+        return {};
+    }
     const VirtAddr zero_start = bias + s.virtual_address + s.file_bytes;
     const VirtAddr end = (bias + s.virtual_address + s.memory_bytes).page_up();
     const VirtAddr first_page = s.file_bytes == 0 ? zero_start.page_down() : zero_start.page_up();
-    if (first_page > zero_start && (s.flags & abi::kPfW) != 0)
+    if (first_page > zero_start && (s.flags & abi::kPfW) != 0) {
         TRY(space.zero_out(zero_start, std::min(first_page, end) - zero_start));
-    if (first_page >= end) return {};
+    }
+    if (first_page >= end) {
+        return {};
+    }
     mm::MapRequest request;
     request.address = first_page;
     request.bytes = end - first_page;
@@ -117,22 +141,30 @@ Result<> map_zero_part(mm::AddressSpace& space, const abi::ElfProgramHeader& s, 
 }  // namespace
 
 const abi::ElfProgramHeader* ElfFile::find(abi::ElfSegmentType type) const {
-    for (const abi::ElfProgramHeader& segment : segments)
-        if (segment.type == type) return &segment;
+    for (const abi::ElfProgramHeader& segment : segments) {
+        if (segment.type == type) {
+            return &segment;
+        }
+    }
     return nullptr;
 }
 
 Result<> read_exactly(vfs::File& file, std::uint64_t offset, std::span<std::byte> bytes) {
     mm::IoBuffer buffer(bytes);
-    while (buffer.remaining() != 0)
-        if (TRY(file.read_at(buffer, offset + buffer.done())) == 0) return Error::NotExecutable;
+    while (buffer.remaining() != 0) {
+        if (TRY(file.read_at(buffer, offset + buffer.done())) == 0) {
+            return Error::NotExecutable;
+        }
+    }
     return {};
 }
 
 Result<ElfFile> read_elf(vfs::File& file) {
     ElfFile elf;
     TRY(read_exactly(file, 0, as_writable_bytes_of(elf.header)));
-    if (!is_supported(elf.header)) return Error::NotExecutable;
+    if (!is_supported(elf.header)) {
+        return Error::NotExecutable;
+    }
     TRY(elf.segments.resize(elf.header.program_header_count));
     TRY(read_exactly(file, elf.header.program_headers, std::as_writable_bytes(elf.segments.span())));
     return elf;
@@ -145,12 +177,15 @@ Result<LoadedElf> load_elf(mm::AddressSpace& space, const RefPtr<vfs::File>& fil
     loaded.bias = VirtAddr{base.value - extent.start};
     loaded.entry = loaded.bias + elf.header.entry;
     for (const abi::ElfProgramHeader& s : elf.segments) {
-        if (s.type != abi::kPtLoad) continue;
+        if (s.type != abi::kPtLoad) {
+            continue;
+        }
         TRY(map_file_part(space, file, s, loaded.bias));
         TRY(map_zero_part(space, s, loaded.bias));
         loaded.end = std::max(loaded.end, loaded.bias + s.virtual_address + s.memory_bytes);
-        if (elf.header.program_headers >= s.offset && elf.header.program_headers < s.offset + s.file_bytes)
+        if (elf.header.program_headers >= s.offset && elf.header.program_headers < s.offset + s.file_bytes) {
             loaded.program_headers = loaded.bias + s.virtual_address + (elf.header.program_headers - s.offset);
+        }
     }
     return loaded;
 }

@@ -23,10 +23,10 @@ Result<ElfFile> read_elf(vfs::File& file);
 Result<> read_exactly(vfs::File& file, std::uint64_t offset, std::span<std::byte> bytes);
 
 struct LoadedElf {
-    VirtAddr bias{};         // what is added to the file's addresses
+    VirtAddr bias{};  // what is added to the file's addresses
     VirtAddr entry{};
     VirtAddr program_headers{};
-    VirtAddr end{};          // first byte behind the last segment
+    VirtAddr end{};  // first byte behind the last segment
 };
 // Maps the segments. A position-independent file goes to `place` (null: where the space finds room).
 // Errors: NotExecutable, InvalidArgument, NoMemory, Io.

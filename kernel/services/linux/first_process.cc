@@ -7,8 +7,8 @@
 namespace kernel::linux_abi {
 namespace {
 
-// The task cannot execute its program before it exists, and cannot exist without a user half: it starts with an empty space and
-// registers that are never used.
+// The task cannot execute its program before it exists, and cannot exist without a user half: it starts with an empty
+// space and registers that are never used.
 Result<RefPtr<Task>> create_bare_task(FirstProcess& parts, int id) {
     RefPtr<mm::AddressSpace> space = TRY(mm::AddressSpace::create());
     RefPtr<SignalActions> actions = TRY(SignalActions::create());
@@ -28,7 +28,9 @@ Result<RefPtr<Process>> start_first_process(FirstProcess parts, std::string_view
     const RefPtr<Task> task = TRY(create_bare_task(parts, id));
     TRY(process_tree::add_process(nullptr, 0, task->process(), *task, abi::kSigchld));
     TRY(process_tree::start_session(task->process()));
-    if (const RefPtr<Terminal> terminal = console_terminal()) terminal->adopt_session(task->process());
+    if (const RefPtr<Terminal> terminal = console_terminal()) {
+        terminal->adopt_session(task->process());
+    }
     RefPtr<vfs::File> file = TRY(open_program(*task, task->fs().working_directory(), program));
     TRY(execute(*task, std::move(file), program, std::move(arguments)));
     task->start();

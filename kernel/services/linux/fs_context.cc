@@ -15,7 +15,9 @@ Result<RefPtr<FsContext>> FsContext::create(vfs::Path root, vfs::Path working_di
     return context;
 }
 
-Result<RefPtr<FsContext>> FsContext::clone() const { return create(root(), working_directory(), umask()); }
+Result<RefPtr<FsContext>> FsContext::clone() const {
+    return create(root(), working_directory(), umask());
+}
 
 vfs::Path FsContext::root() const {
     return state_.with([](const State& state) { return state.root; });

@@ -9,7 +9,7 @@ namespace kernel::linux_abi {
 
 // What CLONE_FS shares: root, working directory, umask.
 class FsContext : public RefCounted {
-  public:
+public:
     static Result<RefPtr<FsContext>> create(vfs::Path root, vfs::Path working_directory, std::uint32_t umask);
     Result<RefPtr<FsContext>> clone() const;
 
@@ -20,7 +20,7 @@ class FsContext : public RefCounted {
     void set_working_directory(vfs::Path path);
     std::uint32_t exchange_umask(std::uint32_t mask);
 
-  private:
+private:
     friend class kernel::ObjectMaker;
     struct State {
         vfs::Path root;

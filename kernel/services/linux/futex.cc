@@ -46,7 +46,9 @@ std::uint32_t wake_in_bucket(Waiters& list, const mm::MemoryKey& key, std::uint3
     for (auto it = list.begin(); it != list.end() && woken < count;) {
         Waiter& waiter = *it;
         ++it;
-        if (waiter.key != key || (waiter.bits & bits) == 0) continue;
+        if (waiter.key != key || (waiter.bits & bits) == 0) {
+            continue;
+        }
         wake(list, waiter);
         ++woken;
     }
@@ -67,7 +69,9 @@ bool withdraw(Waiter& waiter) {
                 done = was_queued = true;
             }
         });
-        if (done) return was_queued;
+        if (done) {
+            return was_queued;
+        }
     }
     // The waker still runs in its lock; taking the lock once waits for it.
     buckets[waiter.bucket.load(std::memory_order_acquire)].with([](Waiters&) {});
@@ -77,9 +81,15 @@ bool withdraw(Waiter& waiter) {
 Result<> sleep(Task& task, Waiter& waiter, std::uint64_t deadline_ns) {
     while (!waiter.woken.load(std::memory_order_acquire)) {
         const bool in_time = sched::park(deadline_ns, true);
-        if (waiter.woken.load(std::memory_order_acquire)) break;
-        if (!in_time && withdraw(waiter)) return Error::TimedOut;
-        if (task.thread().interrupt_pending() && withdraw(waiter)) return Error::RestartSyscall;
+        if (waiter.woken.load(std::memory_order_acquire)) {
+            break;
+        }
+        if (!in_time && withdraw(waiter)) {
+            return Error::TimedOut;
+        }
+        if (task.thread().interrupt_pending() && withdraw(waiter)) {
+            return Error::RestartSyscall;
+        }
     }
     (void)withdraw(waiter);
     return {};
@@ -94,13 +104,16 @@ Result<> futex_wait(Task& task, const FutexWait& wait) {
     waiter.thread = &task.thread();
     const unsigned index = bucket_of(waiter.key);
     waiter.bucket.store(index, std::memory_order_relaxed);
-    // The word is read after the waiter is in the queue, without the bucket's lock because reading may fault. A waker changes
-    // the word first and looks into the queue then, so one of the two sees the other.
+    // The word is read after the waiter is in the queue, without the bucket's lock because reading may fault. A waker
+    // changes the word first and looks into the queue then, so one of the two sees the other.
     buckets[index].with([&](Waiters& list) { list.push_back(waiter); });
     const Result<std::uint32_t> value = task.space().load_u32(wait.word);
     if (!value || *value != wait.expected) {
-        // A wake-up that came meanwhile was meant for a thread that waits: as this one would have slept, it counts as woken.
-        if (!withdraw(waiter)) return {};
+        // A wake-up that came meanwhile was meant for a thread that waits: as this one would have slept, it counts as
+        // woken.
+        if (!withdraw(waiter)) {
+            return {};
+        }
         return value ? Error::WouldBlock : value.error();
     }
     return sleep(task, waiter, wait.deadline_ns);
@@ -119,7 +132,9 @@ Result<std::int64_t> futex_wake_word(mm::AddressSpace& space, VirtAddr word, std
     const std::int64_t woken = TRY(futex_wake(space, word, true, count));
     const mm::MemoryKey private_key = TRY(space.key_of(word, true));
     const mm::MemoryKey shared_key = TRY(space.key_of(word, false));
-    if (private_key == shared_key) return woken;
+    if (private_key == shared_key) {
+        return woken;
+    }
     return woken + TRY(futex_wake(space, word, false, count));
 }
 
@@ -137,7 +152,9 @@ RequeueResult requeue_locked(Waiters& from, Waiters& to, const mm::MemoryKey& fr
     for (auto it = from.begin(); it != from.end() && result.moved < request.move_count;) {
         Waiter& waiter = *it;
         ++it;
-        if (waiter.key != from_key) continue;
+        if (waiter.key != from_key) {
+            continue;
+        }
         if (&from != &to) {
             from.remove(waiter);
             to.push_back(waiter);
@@ -154,7 +171,9 @@ RequeueResult requeue_locked(Waiters& from, Waiters& to, const mm::MemoryKey& fr
 Result<std::int64_t> futex_requeue(mm::AddressSpace& space, const FutexRequeue& request) {
     const mm::MemoryKey from_key = TRY(space.key_of(request.word, request.private_word));
     const mm::MemoryKey to_key = TRY(space.key_of(request.target, request.private_word));
-    if (request.expected && TRY(space.load_u32(request.word)) != *request.expected) return Error::WouldBlock;
+    if (request.expected && TRY(space.load_u32(request.word)) != *request.expected) {
+        return Error::WouldBlock;
+    }
     const sched::WakeBatch batch;
     Bucket& from = buckets[bucket_of(from_key)];
     Bucket& to = buckets[bucket_of(to_key)];
@@ -170,16 +189,26 @@ constexpr unsigned kMaxRobustEntries = 2048;  // ROBUST_LIST_LIMIT
 
 // One lock of the list: the owner's number becomes the mark of a dead owner.
 void abandon_lock(Task& task, VirtAddr word) {
-    if (word.value % sizeof(std::uint32_t) != 0) return;
+    if (word.value % sizeof(std::uint32_t) != 0) {
+        return;
+    }
     mm::AddressSpace& space = task.space();
     while (true) {
         const Result<std::uint32_t> value = space.load_u32(word);
-        if (!value || (*value & abi::kFutexTidMask) != static_cast<std::uint32_t>(task.tid())) return;
+        if (!value || (*value & abi::kFutexTidMask) != static_cast<std::uint32_t>(task.tid())) {
+            return;
+        }
         const std::uint32_t dead = (*value & abi::kFutexWaiters) | abi::kFutexOwnerDied;
         const Result<std::uint32_t> seen = space.compare_exchange_u32(word, *value, dead);
-        if (!seen) return;
-        if (*seen != *value) continue;
-        if ((*value & abi::kFutexWaiters) != 0) (void)futex_wake_word(space, word, 1);
+        if (!seen) {
+            return;
+        }
+        if (*seen != *value) {
+            continue;
+        }
+        if ((*value & abi::kFutexWaiters) != 0) {
+            (void)futex_wake_word(space, word, 1);
+        }
         return;
     }
 }
@@ -188,21 +217,31 @@ void abandon_lock(Task& task, VirtAddr word) {
 
 void exit_robust_futexes(Task& task) {
     const UserPtr<abi::RobustListHead> address = task.robust_list();
-    if (address.is_null()) return;
+    if (address.is_null()) {
+        return;
+    }
     mm::AddressSpace& space = task.space();
     const Result<abi::RobustListHead> head = space.read_user(address);
-    if (!head) return;
+    if (!head) {
+        return;
+    }
     const auto lock_of = [&](std::uint64_t entry) {
         return VirtAddr{(entry & ~std::uint64_t{1}) + static_cast<std::uint64_t>(head->futex_offset)};
     };
     std::uint64_t entry = head->next;
     for (unsigned i = 0; i < kMaxRobustEntries && (entry & ~std::uint64_t{1}) != address.address.value; ++i) {
         const Result<std::uint64_t> next = space.read_user(UserPtr<std::uint64_t>{VirtAddr{entry & ~std::uint64_t{1}}});
-        if (entry != head->pending) abandon_lock(task, lock_of(entry));
-        if (!next) break;
+        if (entry != head->pending) {
+            abandon_lock(task, lock_of(entry));
+        }
+        if (!next) {
+            break;
+        }
         entry = *next;
     }
-    if (head->pending != 0) abandon_lock(task, lock_of(head->pending));
+    if (head->pending != 0) {
+        abandon_lock(task, lock_of(head->pending));
+    }
 }
 
 }  // namespace kernel::linux_abi

@@ -16,7 +16,8 @@ struct FutexWait {
     std::uint32_t bits = abi::kFutexBitsetMatchAny;
     std::uint64_t deadline_ns = UINT64_MAX;  // monotonic
 };
-// Errors: WouldBlock (the word has another value), TimedOut, RestartSyscall (a signal came), BadAddress, InvalidArgument.
+// Errors: WouldBlock (the word has another value), TimedOut, RestartSyscall (a signal came), BadAddress,
+// InvalidArgument.
 Result<> futex_wait(Task& task, const FutexWait& wait);
 
 // Wakes up to `count` waiters whose bits meet `bits`; returns how many.
@@ -25,8 +26,8 @@ Result<std::int64_t> futex_wake(mm::AddressSpace& space, VirtAddr word, bool pri
 // Wakes shared and private waiters of a word: the kernel's own wake-ups at thread exit.
 Result<std::int64_t> futex_wake_word(mm::AddressSpace& space, VirtAddr word, std::uint32_t count);
 
-// Wakes `wake_count` and moves up to `move_count` of the others to `target`. With `expected`, only if the word has that value
-// (WouldBlock). Returns the number woken and moved.
+// Wakes `wake_count` and moves up to `move_count` of the others to `target`. With `expected`, only if the word has that
+// value (WouldBlock). Returns the number woken and moved.
 struct FutexRequeue {
     VirtAddr word{}, target{};
     bool private_word = false;

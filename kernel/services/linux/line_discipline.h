@@ -7,16 +7,16 @@
 
 #include "abi/linux/tty.h"
 
-// What lies between a terminal's keyboard and a program that reads, and between a program that writes and the screen: termios(3).
-// Pure logic without locks; its owner serialises calls.
+// What lies between a terminal's keyboard and a program that reads, and between a program that writes and the screen:
+// termios(3). Pure logic without locks; its owner serialises calls.
 namespace kernel::linux_abi {
 
 // Where echoed characters go.
 class EchoSink {
-  public:
+public:
     virtual void echo(char character) = 0;
 
-  protected:
+protected:
     ~EchoSink() = default;
 };
 
@@ -24,7 +24,7 @@ class EchoSink {
 abi::Termios default_termios();
 
 class LineDiscipline {
-  public:
+public:
     static constexpr std::size_t kBufferBytes = 4096;
 
     const abi::Termios& termios() const { return termios_; }
@@ -55,7 +55,7 @@ class LineDiscipline {
     // What one character of output becomes on the screen: at most 8 bytes (a tab), returns how many.
     std::size_t transform_output(char character, std::span<char, 8> bytes);
 
-  private:
+private:
     // What a byte in the buffer is besides itself. An end of file ends a line and is not read.
     enum class Mark : std::uint8_t { None, LineEnd, EndOfFile };
     static constexpr std::size_t index(std::size_t position) { return position % kBufferBytes; }

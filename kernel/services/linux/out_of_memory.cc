@@ -85,11 +85,15 @@ bool make_room_after_fault(Task& task) {
             own = &victim == &task.process();
             log_error("out of memory: process {} is ended (raise --memory)", victim.pid());
             set_victim(victim);
-            if (!own) process_tree::begin_group_exit(victim, signal_status_word(abi::kSigkill, false));
+            if (!own) {
+                process_tree::begin_group_exit(victim, signal_status_word(abi::kSigkill, false));
+            }
         }
         choosing.store(false);
     }
-    if (own) return false;
+    if (own) {
+        return false;
+    }
     // Its own end interrupts the wait.
     (void)sched::sleep_until(platform::monotonic_ns() + kRetryNs, true);
     return true;

@@ -41,28 +41,28 @@ struct ProcessLinks {
     ProcessList children;
     IntrusiveList<Task, &Task::process_node> tasks;
     unsigned task_count = 0;
-    unsigned leaving_count = 0;   // tasks that are on their way out
+    unsigned leaving_count = 0;  // tasks that are on their way out
     int group_id = 0;
     RefPtr<Session> session;
     ProcessState state = ProcessState::Running;
-    bool exiting = false;         // exit_group or a fatal signal: every task must end
-    bool has_executed = false;    // setpgid(2): EACCES afterwards
-    int wait_status = 0;          // as wait4(2) reports it, once exiting
-    int parent_tid = 0;           // the thread of the parent that made it, for __WNOTHREAD
-    int exit_signal = 0;          // what the parent gets when it ends
-    bool stop_unreported = false;      // a stop that no wait has seen
+    bool exiting = false;          // exit_group or a fatal signal: every task must end
+    bool has_executed = false;     // setpgid(2): EACCES afterwards
+    int wait_status = 0;           // as wait4(2) reports it, once exiting
+    int parent_tid = 0;            // the thread of the parent that made it, for __WNOTHREAD
+    int exit_signal = 0;           // what the parent gets when it ends
+    bool stop_unreported = false;  // a stop that no wait has seen
     bool continue_unreported = false;
     int stop_signal = 0;
-    unsigned stopped_tasks = 0;   // of a stopped process: those that have come to rest
-    bool stop_complete = false;   // all have, and the parent knows
-    Task* exec_task = nullptr;    // a task in execve that waits for the others to end
-    CpuUsage own_usage;           // of tasks that have ended
-    CpuUsage children_usage;      // of children that were waited for
+    unsigned stopped_tasks = 0;  // of a stopped process: those that have come to rest
+    bool stop_complete = false;  // all have, and the parent knows
+    Task* exec_task = nullptr;   // a task in execve that waits for the others to end
+    CpuUsage own_usage;          // of tasks that have ended
+    CpuUsage children_usage;     // of children that were waited for
 };
 
 // A Linux process: a thread group and what its threads share.
 class Process final : public object::Object, public ProcessNode {
-  public:
+public:
     using Limits = std::array<abi::Rlimit, abi::kRlimitCount>;
 
     static Result<RefPtr<Process>> create(int pid, RefPtr<mm::AddressSpace> space, RefPtr<SignalActions> actions,
@@ -110,8 +110,8 @@ class Process final : public object::Object, public ProcessNode {
     std::atomic<int>& parent_death_signal() { return parent_death_signal_; }
     std::atomic<bool>& dumpable() { return dumpable_; }
     std::atomic<std::uint32_t>& barrier_registrations() { return barrier_registrations_; }  // membarrier(2)
-    std::atomic<int>& oom_score_adjustment() { return oom_score_adjustment_; }  // proc(5)
-    std::atomic<std::uint32_t>& persona() { return persona_; }  // personality(2)
+    std::atomic<int>& oom_score_adjustment() { return oom_score_adjustment_; }              // proc(5)
+    std::atomic<std::uint32_t>& persona() { return persona_; }                              // personality(2)
     ProcessTimers& timers() { return timers_; }
 
     // The real user when a task of it ended last, for those who wait for it.
@@ -124,7 +124,7 @@ class Process final : public object::Object, public ProcessNode {
     // For the process tree, under its lock.
     ProcessLinks& links() { return links_; }
 
-  private:
+private:
     friend class kernel::ObjectMaker;
     Process(int pid, RefPtr<mm::AddressSpace> space, RefPtr<SignalActions> actions, const Limits& limits,
             RefPtr<SignalEvent> signal_event);

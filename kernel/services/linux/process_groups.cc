@@ -14,7 +14,9 @@ bool group_is_in_session(Tree& t, int group, int session) {
     return found;
 }
 
-int session_id(const ProcessLinks& links) { return links.session ? links.session->id() : 0; }
+int session_id(const ProcessLinks& links) {
+    return links.session ? links.session->id() : 0;
+}
 
 }  // namespace
 
@@ -44,17 +46,28 @@ RefPtr<Session> session(Process& process) {
 Result<> set_group(Process& caller, int pid, int group) {
     return tree.with([&](Tree& t) -> Result<> {
         Process* target = pid == 0 ? &caller : t.processes.get(static_cast<std::uint64_t>(pid));
-        if (target == nullptr) return Error::NoSuchProcess;
+        if (target == nullptr) {
+            return Error::NoSuchProcess;
+        }
         ProcessLinks& links = target->links();
         if (target != &caller) {
-            if (links.parent != &caller) return Error::NoSuchProcess;
-            if (session_id(links) != session_id(caller.links())) return Error::NotPermitted;
-            if (links.has_executed) return Error::AccessDenied;
+            if (links.parent != &caller) {
+                return Error::NoSuchProcess;
+            }
+            if (session_id(links) != session_id(caller.links())) {
+                return Error::NotPermitted;
+            }
+            if (links.has_executed) {
+                return Error::AccessDenied;
+            }
         }
-        if (session_id(links) == target->pid()) return Error::NotPermitted;
-        const int wanted = group == 0 ? target->pid() : group;
-        if (wanted != target->pid() && !group_is_in_session(t, wanted, session_id(caller.links())))
+        if (session_id(links) == target->pid()) {
             return Error::NotPermitted;
+        }
+        const int wanted = group == 0 ? target->pid() : group;
+        if (wanted != target->pid() && !group_is_in_session(t, wanted, session_id(caller.links()))) {
+            return Error::NotPermitted;
+        }
         links.group_id = wanted;
         return {};
     });
@@ -64,10 +77,13 @@ Result<int> start_session(Process& process) {
     RefPtr<Session> fresh = TRY(Session::create(process.pid()));
     return tree.with([&](Tree& t) -> Result<int> {
         bool leads_group = false;
-        t.for_each_process([&](Process& other) { leads_group = leads_group || other.links().group_id == process.pid(); });
+        t.for_each_process(
+            [&](Process& other) { leads_group = leads_group || other.links().group_id == process.pid(); });
         // The first process leads its group from the beginning, and has no session yet.
         leads_group = leads_group && process.links().session != nullptr;
-        if (leads_group) return Error::NotPermitted;
+        if (leads_group) {
+            return Error::NotPermitted;
+        }
         process.links().group_id = process.pid();
         process.links().session.swap(fresh);
         return process.pid();
@@ -91,7 +107,9 @@ bool is_orphaned_group(int group) {
         bool anchored = false;
         t.for_each_process([&](Process& process) {
             const ProcessLinks& links = process.links();
-            if (links.group_id != group || links.state == ProcessState::Zombie || links.parent == nullptr) return;
+            if (links.group_id != group || links.state == ProcessState::Zombie || links.parent == nullptr) {
+                return;
+            }
             const ProcessLinks& up = links.parent->links();
             anchored = anchored || (up.group_id != group && session_id(up) == session_id(links) && session_id(up) != 0);
         });

@@ -13,7 +13,9 @@ constinit SpinGuarded<Tree, Rank::Process> tree;
 
 namespace {
 
-std::uint64_t key(int id) { return static_cast<std::uint64_t>(id); }
+std::uint64_t key(int id) {
+    return static_cast<std::uint64_t>(id);
+}
 
 template <class T>
 RefPtr<T> reference(T* object) {
@@ -22,8 +24,12 @@ RefPtr<T> reference(T* object) {
 
 // A group or session keeps its number reserved while it has members, setpgid(2).
 bool id_is_used(Tree& t, int id) {
-    if (t.processes.get(key(id)) != nullptr || t.tasks.get(key(id)) != nullptr) return true;
-    if (!t.wrapped) return false;
+    if (t.processes.get(key(id)) != nullptr || t.tasks.get(key(id)) != nullptr) {
+        return true;
+    }
+    if (!t.wrapped) {
+        return false;
+    }
     bool used = false;
     t.for_each_process([&](Process& process) {
         const ProcessLinks& links = process.links();
@@ -37,13 +43,17 @@ int take_free_id(Tree& t) {
         const int id = t.next_id;
         t.next_id = id == kMaxPid ? kFirstPid : id + 1;
         t.wrapped = t.wrapped || t.next_id == kFirstPid;
-        if (!id_is_used(t, id)) return id;
+        if (!id_is_used(t, id)) {
+            return id;
+        }
     }
 }
 
 template <class F>
 void for_each_task(Process& process, F&& visit) {
-    for (Task& task : process.links().tasks) visit(task);
+    for (Task& task : process.links().tasks) {
+        visit(task);
+    }
 }
 
 }  // namespace
@@ -70,7 +80,9 @@ Result<int> reserve_id() {
         ++t.task_count;
         return take_free_id(t);
     });
-    if (report) log_warn("the limit of {} threads is reached; creating more fails with EAGAIN", limit);
+    if (report) {
+        log_warn("the limit of {} threads is reached; creating more fails with EAGAIN", limit);
+    }
     return id;
 }
 
@@ -82,7 +94,9 @@ Result<> add_process(Process* parent, int parent_tid, Process& process, Task& fi
     return tree.with([&](Tree& t) -> Result<> {
         Process& actual_parent = parent != nullptr ? *parent : *t.reaper;
         ProcessLinks& up = actual_parent.links();
-        if (up.exiting) return Error::RestartAlways;
+        if (up.exiting) {
+            return Error::RestartAlways;
+        }
         TRY(t.processes.set(key(process.pid()), &process));
         if (const Result<> added = t.tasks.set(key(first.tid()), &first); !added) {
             t.processes.erase(key(process.pid()));
@@ -106,7 +120,9 @@ Result<> add_process(Process* parent, int parent_tid, Process& process, Task& fi
 Result<> add_task(Task& task) {
     return tree.with([&](Tree& t) -> Result<> {
         ProcessLinks& links = task.process().links();
-        if (links.exiting || links.exec_task != nullptr) return Error::RestartAlways;
+        if (links.exiting || links.exec_task != nullptr) {
+            return Error::RestartAlways;
+        }
         TRY(t.tasks.set(key(task.tid()), &task));
         task.add_reference();
         links.tasks.push_back(task);
@@ -116,12 +132,16 @@ Result<> add_task(Task& task) {
 }
 
 RefPtr<Process> find_process(int pid) {
-    if (pid <= 0) return {};
+    if (pid <= 0) {
+        return {};
+    }
     return tree.with([&](Tree& t) { return reference(t.processes.get(key(pid))); });
 }
 
 RefPtr<Task> find_task(int tid) {
-    if (tid <= 0) return {};
+    if (tid <= 0) {
+        return {};
+    }
     return tree.with([&](Tree& t) { return reference(t.tasks.get(key(tid))); });
 }
 
@@ -136,13 +156,17 @@ RefPtr<Task> next_task(const Process& process, int tid) {
     return tree.with([&](Tree&) {
         Task* best = nullptr;
         for_each_task(const_cast<Process&>(process), [&](Task& task) {
-            if (task.tid() >= tid && (best == nullptr || task.tid() < best->tid())) best = &task;
+            if (task.tid() >= tid && (best == nullptr || task.tid() < best->tid())) {
+                best = &task;
+            }
         });
         return reference(best);
     });
 }
 
-RefPtr<Task> any_task(Process& process) { return next_task(process, 0); }
+RefPtr<Task> any_task(Process& process) {
+    return next_task(process, 0);
+}
 
 unsigned process_count() {
     return tree.with([](Tree& t) { return static_cast<unsigned>(t.processes.size()) - 1; });
@@ -163,7 +187,8 @@ int latest_id() {
 unsigned task_count_of_user(std::uint32_t user) {
     return tree.with([&](Tree& t) {
         unsigned count = 0;
-        t.tasks.for_each([&](std::uint64_t, Task* task) { count += task->credentials()->values().user_real == user ? 1 : 0; });
+        t.tasks.for_each(
+            [&](std::uint64_t, Task* task) { count += task->credentials()->values().user_real == user ? 1 : 0; });
         return count;
     });
 }
@@ -171,7 +196,9 @@ unsigned task_count_of_user(std::uint32_t user) {
 void begin_group_exit(Process& process, int wait_status) {
     tree.with([&](Tree&) {
         ProcessLinks& links = process.links();
-        if (links.exiting || links.state == ProcessState::Zombie) return;
+        if (links.exiting || links.state == ProcessState::Zombie) {
+            return;
+        }
         links.exiting = true;
         links.wait_status = wait_status;
         links.state = ProcessState::Running;
@@ -188,10 +215,14 @@ Result<> become_only_task(Task& task) {
     Process& process = task.process();
     const Result<> begun = tree.with([&](Tree&) -> Result<> {
         ProcessLinks& links = process.links();
-        if (links.exiting || links.exec_task != nullptr) return Error::RestartAlways;
+        if (links.exiting || links.exec_task != nullptr) {
+            return Error::RestartAlways;
+        }
         links.exec_task = &task;
         for_each_task(process, [&](Task& other) {
-            if (&other != &task) other.request_exit();
+            if (&other != &task) {
+                other.request_exit();
+            }
         });
         return {};
     });
@@ -201,10 +232,14 @@ Result<> become_only_task(Task& task) {
     return tree.with([&](Tree& t) -> Result<> {
         ProcessLinks& links = process.links();
         links.exec_task = nullptr;
-        if (links.exiting) return Error::RestartAlways;
-        if (task.tid() == process.pid()) return {};
-        // The task becomes the leader. Putting it under the other number cannot need memory that taking it away does not free,
-        // but the order must be: insert, then erase.
+        if (links.exiting) {
+            return Error::RestartAlways;
+        }
+        if (task.tid() == process.pid()) {
+            return {};
+        }
+        // The task becomes the leader. Putting it under the other number cannot need memory that taking it away does
+        // not free, but the order must be: insert, then erase.
         TRY(t.tasks.set(key(process.pid()), &task));
         t.tasks.erase(key(task.tid()));
         task.set_tid(process.pid());
@@ -216,7 +251,9 @@ void continue_process(Process& process) {
     RefPtr<Process> parent;
     tree.with([&](Tree&) {
         ProcessLinks& links = process.links();
-        if (links.state != ProcessState::Stopped) return;
+        if (links.state != ProcessState::Stopped) {
+            return;
+        }
         links.state = ProcessState::Running;
         links.stop_unreported = false;
         links.continue_unreported = true;
@@ -225,7 +262,9 @@ void continue_process(Process& process) {
         for_each_task(process, [](Task& task) { task.counted_as_stopped = false; });
         parent = reference(links.parent);
     });
-    if (!parent) return;
+    if (!parent) {
+        return;
+    }
     process.task_event().wake_all();
     notify_parent(*parent, process, abi::kCldContinued, abi::kSigcont);
 }
@@ -233,7 +272,9 @@ void continue_process(Process& process) {
 void stop_process(Process& process, int signal) {
     tree.with([&](Tree&) {
         ProcessLinks& links = process.links();
-        if (links.exiting || links.state != ProcessState::Running) return;
+        if (links.exiting || links.state != ProcessState::Running) {
+            return;
+        }
         links.state = ProcessState::Stopped;
         links.stop_signal = signal;
         links.continue_unreported = false;
@@ -245,7 +286,9 @@ void note_task_stopped(Task& task) {
     Process& process = task.process();
     tree.with([&](Tree&) {
         ProcessLinks& links = process.links();
-        if (links.state != ProcessState::Stopped || task.counted_as_stopped) return;
+        if (links.state != ProcessState::Stopped || task.counted_as_stopped) {
+            return;
+        }
         task.counted_as_stopped = true;
         ++links.stopped_tasks;
     });
@@ -258,20 +301,27 @@ void report_complete_stop(Process& process) {
     tree.with([&](Tree&) {
         ProcessLinks& links = process.links();
         const bool complete = links.state == ProcessState::Stopped && links.stopped_tasks == links.task_count;
-        if (!complete || links.stop_complete) return;
+        if (!complete || links.stop_complete) {
+            return;
+        }
         links.stop_complete = true;
         links.stop_unreported = true;
         signal = links.stop_signal;
         parent = reference(links.parent);
     });
-    if (parent) notify_parent(*parent, process, abi::kCldStopped, signal);
+    if (parent) {
+        notify_parent(*parent, process, abi::kCldStopped, signal);
+    }
 }
 
 bool is_at_rest(Task& task) {
-    return tree.with([&](Tree&) { return task.process().links().state == ProcessState::Stopped && task.counted_as_stopped; });
+    return tree.with(
+        [&](Tree&) { return task.process().links().state == ProcessState::Stopped && task.counted_as_stopped; });
 }
 
-bool is_stopped(Process& process) { return state_of(process) == ProcessState::Stopped; }
+bool is_stopped(Process& process) {
+    return state_of(process) == ProcessState::Stopped;
+}
 
 ProcessState state_of(Process& process) {
     return tree.with([&](Tree&) { return process.links().state; });

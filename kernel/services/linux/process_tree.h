@@ -5,9 +5,9 @@
 #include "services/linux/process.h"
 #include "services/linux/task.h"
 
-// All processes and tasks: ids, parents and children, groups and sessions, states. One spinlock (Rank::Process) guards the tree;
-// nothing under it blocks or touches user memory. Processes that lose their parent go to the reaper (pid 1), which is the
-// kernel's own and collects them at once.
+// All processes and tasks: ids, parents and children, groups and sessions, states. One spinlock (Rank::Process) guards
+// the tree; nothing under it blocks or touches user memory. Processes that lose their parent go to the reaper (pid 1),
+// which is the kernel's own and collects them at once.
 namespace kernel::linux_abi::process_tree {
 
 inline constexpr int kReaperPid = 1;
@@ -45,15 +45,15 @@ int latest_id();
 // Tells every task of the process to end with this wait status (first caller wins). From any thread.
 void begin_group_exit(Process& process, int wait_status);
 bool is_exiting(Process& process);
-// The calling task leaves; the last one of a process turns it into a zombie, hands its children to the reaper and tells the
-// parent. The tree's reference to the task is dropped.
+// The calling task leaves; the last one of a process turns it into a zombie, hands its children to the reaper and tells
+// the parent. The tree's reference to the task is dropped.
 void leave(Task& task);
 // True for exactly one task of an ending process: the one after which none is left. Call once, on the way out.
 bool is_last_task(Task& task);
 // Of an ended process.
 int wait_status_of(Process& process);
-// execve with several threads: ends all others and waits for that. The caller takes over the process's id if it is not the leader.
-// Errors: RestartAlways (another exec or an exit was first).
+// execve with several threads: ends all others and waits for that. The caller takes over the process's id if it is not
+// the leader. Errors: RestartAlways (another exec or an exit was first).
 Result<> become_only_task(Task& task);
 
 // Stop and continue. stop_process: each task stops on its way to user mode; the stop has happened when all have.
@@ -75,8 +75,8 @@ struct WaitSelector {
 struct WaitedChild {
     int pid = 0;
     std::uint32_t uid = 0;
-    int status = 0;   // wait status word
-    int code = 0;     // CLD_*
+    int status = 0;  // wait status word
+    int code = 0;    // CLD_*
     CpuUsage usage;
 };
 // Takes one matching child's state change without blocking; nothing when there are children but none with news.
@@ -106,8 +106,11 @@ CpuUsage children_usage_of(Process& process);
 // Calls visit for each live process of a group (or of all: group 0) without the tree's lock held; stops at false.
 template <class Visitor>
 void for_each_in_group(int group, Visitor visit) {
-    for (RefPtr<Process> p = next_process(kFirstPid); p; p = next_process(p->pid() + 1))
-        if ((group == 0 || group_of(*p) == group) && !visit(*p)) return;
+    for (RefPtr<Process> p = next_process(kFirstPid); p; p = next_process(p->pid() + 1)) {
+        if ((group == 0 || group_of(*p) == group) && !visit(*p)) {
+            return;
+        }
+    }
 }
 
 }  // namespace kernel::linux_abi::process_tree

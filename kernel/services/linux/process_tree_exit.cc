@@ -9,10 +9,14 @@
 namespace kernel::linux_abi::process_tree {
 namespace {
 
-std::uint64_t key(int id) { return static_cast<std::uint64_t>(id); }
+std::uint64_t key(int id) {
+    return static_cast<std::uint64_t>(id);
+}
 
 int child_code(int wait_status) {
-    if ((wait_status & 0x7f) == 0) return abi::kCldExited;
+    if ((wait_status & 0x7f) == 0) {
+        return abi::kCldExited;
+    }
     return (wait_status & 0x80) != 0 ? abi::kCldDumped : abi::kCldKilled;
 }
 
@@ -46,7 +50,9 @@ struct Departure {
 };
 
 bool parent_does_not_wait(Tree& t, Process& parent) {
-    if (&parent == t.reaper.get()) return true;
+    if (&parent == t.reaper.get()) {
+        return true;
+    }
     const RefPtr<SignalActions> actions = parent.actions();
     const abi::Sigaction action = actions->get(abi::kSigchld);
     return action.handler == abi::kSigIgn || (action.flags & abi::kSaNocldwait) != 0;
@@ -60,7 +66,9 @@ void adopt_children(Tree& t, Process& process, ProcessList& removed) {
         t.reaper->links().children.push_back(*child);
         child->links().exit_signal = abi::kSigchld;
         child->set_parent_died();
-        if (child->links().state == ProcessState::Zombie) removed.push_back(*remove_zombie(t, *child).release());
+        if (child->links().state == ProcessState::Zombie) {
+            removed.push_back(*remove_zombie(t, *child).release());
+        }
     }
 }
 
@@ -72,13 +80,19 @@ Departure depart(Tree& t, Task& task, ProcessList& removed) {
     links.own_usage.add(task.usage());
     links.tasks.remove(task);
     --links.task_count;
-    if (std::exchange(task.counted_as_stopped, false)) --links.stopped_tasks;
+    if (std::exchange(task.counted_as_stopped, false)) {
+        --links.stopped_tasks;
+    }
     --links.leaving_count;
     --t.task_count;
     t.tasks.erase(key(task.tid()));
-    if (links.task_count != 0) return result;
+    if (links.task_count != 0) {
+        return result;
+    }
     // Without exit_group it is the last thread's status that counts.
-    if (!links.exiting) links.wait_status = exit_status_word(task.exit_code());
+    if (!links.exiting) {
+        links.wait_status = exit_status_word(task.exit_code());
+    }
 
     result.process_ended = true;
     links.exiting = true;
@@ -88,8 +102,9 @@ Departure depart(Tree& t, Task& task, ProcessList& removed) {
     result.wait_status = links.wait_status;
     result.group = links.group_id;
     adopt_children(t, process, removed);
-    if (parent_does_not_wait(t, *links.parent) && links.exit_signal == abi::kSigchld)
+    if (parent_does_not_wait(t, *links.parent) && links.exit_signal == abi::kSigchld) {
         result.removed = remove_zombie(t, process);
+    }
     return result;
 }
 
@@ -104,7 +119,9 @@ bool has_stopped_member(int group) {
 
 // POSIX: a group that becomes orphaned while members are stopped gets SIGHUP and SIGCONT.
 void hang_up_if_newly_orphaned(int group) {
-    if (group <= kReaperPid || !is_orphaned_group(group) || !has_stopped_member(group)) return;
+    if (group <= kReaperPid || !is_orphaned_group(group) || !has_stopped_member(group)) {
+        return;
+    }
     (void)send_to_group(group, kernel_signal(abi::kSighup), nullptr);
     (void)send_to_group(group, kernel_signal(abi::kSigcont), nullptr);
 }
@@ -112,8 +129,12 @@ void hang_up_if_newly_orphaned(int group) {
 bool matches(Process& child, const Process& parent, const WaitSelector& selector) {
     const ProcessLinks& links = child.links();
     const bool is_clone = links.exit_signal != abi::kSigchld;
-    if ((selector.options & abi::kWall) == 0 && is_clone != ((selector.options & abi::kWclone) != 0)) return false;
-    if ((selector.options & abi::kWnothread) != 0 && links.parent_tid != selector.caller_tid) return false;
+    if ((selector.options & abi::kWall) == 0 && is_clone != ((selector.options & abi::kWclone) != 0)) {
+        return false;
+    }
+    if ((selector.options & abi::kWnothread) != 0 && links.parent_tid != selector.caller_tid) {
+        return false;
+    }
     switch (selector.type) {
         case abi::kPPid:
             return child.pid() == selector.id;
@@ -136,13 +157,17 @@ std::optional<WaitedChild> news_of(Process& child, std::uint32_t options) {
         return result;
     }
     if (links.state == ProcessState::Stopped && links.stop_unreported && (options & abi::kWstopped) != 0) {
-        if ((options & abi::kWnowait) == 0) links.stop_unreported = false;
+        if ((options & abi::kWnowait) == 0) {
+            links.stop_unreported = false;
+        }
         result.status = stop_status_word(links.stop_signal);
         result.code = abi::kCldStopped;
         return result;
     }
     if (links.continue_unreported && links.state == ProcessState::Running && (options & abi::kWcontinued) != 0) {
-        if ((options & abi::kWnowait) == 0) links.continue_unreported = false;
+        if ((options & abi::kWnowait) == 0) {
+            links.continue_unreported = false;
+        }
         result.status = kContinuedStatusWord;
         result.code = abi::kCldContinued;
         return result;
@@ -173,7 +198,8 @@ void notify_parent(Process& parent, Process& child, int code, int status) {
 }
 
 bool is_last_task(Task& task) {
-    return tree.with([&](Tree&) { return ++task.process().links().leaving_count == task.process().links().task_count; });
+    return tree.with(
+        [&](Tree&) { return ++task.process().links().leaving_count == task.process().links().task_count; });
 }
 
 int wait_status_of(Process& process) {
@@ -199,16 +225,25 @@ void leave(Task& task) {
 
     process->end_event().wake_all();
     for (RefPtr<Process> child = next_process(kFirstPid); child; child = next_process(child->pid() + 1)) {
-        if (!child->take_parent_died()) continue;
+        if (!child->take_parent_died()) {
+            continue;
+        }
         const int death_signal = child->parent_death_signal().load();
-        if (death_signal != 0) (void)send_to_process(*child, kernel_signal(death_signal));
-        if (const int group = group_of(*child); group != departure.group) hang_up_if_newly_orphaned(group);
+        if (death_signal != 0) {
+            (void)send_to_process(*child, kernel_signal(death_signal));
+        }
+        if (const int group = group_of(*child); group != departure.group) {
+            hang_up_if_newly_orphaned(group);
+        }
     }
     hang_up_if_newly_orphaned(departure.group);
     if (departure.exit_signal == abi::kSigchld) {
-        notify_parent(*departure.parent, *process, child_code(departure.wait_status), child_status(departure.wait_status));
+        notify_parent(*departure.parent, *process, child_code(departure.wait_status),
+                      child_status(departure.wait_status));
     } else {
-        if (departure.exit_signal != 0) (void)send_to_process(*departure.parent, kernel_signal(departure.exit_signal));
+        if (departure.exit_signal != 0) {
+            (void)send_to_process(*departure.parent, kernel_signal(departure.exit_signal));
+        }
         departure.parent->child_event().wake_all();
     }
 }
@@ -220,21 +255,30 @@ bool was_reaped(Process& process) {
 Result<std::optional<WaitedChild>> take_child_event(Process& parent, const WaitSelector& selector) {
     RefPtr<Process> removed;
     const ScopeGuard tell([&] {
-        if (removed) removed->end_event().wake_all();
+        if (removed) {
+            removed->end_event().wake_all();
+        }
     });
     return tree.with([&](Tree& t) -> Result<std::optional<WaitedChild>> {
         bool candidates = false;
         for (Process& child : parent.links().children) {
-            if (!matches(child, parent, selector)) continue;
+            if (!matches(child, parent, selector)) {
+                continue;
+            }
             candidates = true;
             std::optional<WaitedChild> news = news_of(child, selector.options);
-            if (!news) continue;
+            if (!news) {
+                continue;
+            }
             news->uid = child.last_uid();
-            if (child.links().state == ProcessState::Zombie && (selector.options & abi::kWnowait) == 0)
+            if (child.links().state == ProcessState::Zombie && (selector.options & abi::kWnowait) == 0) {
                 removed = remove_zombie(t, child);
+            }
             return news;
         }
-        if (!candidates) return Error::NoChild;
+        if (!candidates) {
+            return Error::NoChild;
+        }
         return std::optional<WaitedChild>();
     });
 }

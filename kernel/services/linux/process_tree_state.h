@@ -12,14 +12,16 @@ struct Tree {
     SparseArray<Task> tasks;         // by tid; each entry holds a reference
     RefPtr<Process> reaper;
     unsigned max_tasks = 0;
-    unsigned task_count = 0;         // reserved ids of tasks
+    unsigned task_count = 0;  // reserved ids of tasks
     int next_id = kFirstPid;
-    bool wrapped = false;            // ids may be in use from now on
+    bool wrapped = false;  // ids may be in use from now on
     bool limit_reported = false;
 
     template <class F>
     void for_each_process(F&& visit) {
-        for (auto entry = processes.next(0); entry; entry = processes.next(entry->index + 1)) visit(*entry->value);
+        for (auto entry = processes.next(0); entry; entry = processes.next(entry->index + 1)) {
+            visit(*entry->value);
+        }
     }
 };
 

@@ -14,7 +14,7 @@ namespace kernel::linux_abi {
 namespace {
 
 constexpr std::uint64_t kStackReserveBytes = 132 * 1024;  // mapped at first; grows down on faults
-constexpr std::uint64_t kPieBase = 0x5555'5555'4000;       // two thirds of the address space, as ELF_ET_DYN_BASE
+constexpr std::uint64_t kPieBase = 0x5555'5555'4000;      // two thirds of the address space, as ELF_ET_DYN_BASE
 constexpr std::uint64_t kPieRandomPages = 1u << 16;
 constexpr std::uint64_t kRandomBytes = 16;  // AT_RANDOM
 constexpr std::string_view kPlatformName = "x86_64";
@@ -27,7 +27,7 @@ std::uint64_t random_below(std::uint64_t bound) {
 
 // Writes downwards from the stack's top.
 class StackWriter {
-  public:
+public:
     StackWriter(mm::AddressSpace& space, VirtAddr top) : space_(space), pointer_(top) {}
     VirtAddr pointer() const { return pointer_; }
     Result<> push_bytes(std::span<const std::byte> bytes) {
@@ -36,7 +36,7 @@ class StackWriter {
     }
     void align(std::uint64_t alignment) { pointer_ = VirtAddr{align_down(pointer_.value, alignment)}; }
 
-  private:
+private:
     mm::AddressSpace& space_;
     VirtAddr pointer_;
 };
@@ -57,7 +57,9 @@ Result<VirtAddr> map_stack(mm::AddressSpace& space) {
 Result<> append_pointers(Vector<std::uint64_t>& words, VirtAddr start, std::span<const char> strings) {
     bool at_start = true;
     for (std::size_t i = 0; i < strings.size(); ++i) {
-        if (at_start) TRY(words.push_back(start.value + i));
+        if (at_start) {
+            TRY(words.push_back(start.value + i));
+        }
         at_start = strings[i] == '\0';
     }
     return words.push_back(0);
@@ -110,8 +112,8 @@ Result<> push_text(StackWriter& stack, std::string_view text) {
 }
 
 // The initial stack, psABI section 3.4.1: strings at the top, then auxiliary vector, environment, arguments, count.
-Result<> build_stack(const ImageRequest& request, const ElfFile& elf, const LoadedElf& program, VirtAddr interpreter_base,
-                     ProgramImage& image) {
+Result<> build_stack(const ImageRequest& request, const ElfFile& elf, const LoadedElf& program,
+                     VirtAddr interpreter_base, ProgramImage& image) {
     StackWriter stack(*image.space, TRY(map_stack(*image.space)));
     const VirtAddr vdso = TRY(map_vdso(*image.space));
     stack.align(16);
@@ -134,7 +136,8 @@ Result<> build_stack(const ImageRequest& request, const ElfFile& elf, const Load
     TRY(words.push_back(request.arguments.arguments.count()));
     TRY(append_pointers(words, image.arguments_start, request.arguments.arguments.bytes()));
     TRY(append_pointers(words, image.environment_start, request.arguments.environment.bytes()));
-    TRY(append_auxiliary(words, {elf, program, interpreter_base, vdso, random_address, platform_name, file_name, request.credentials.values()}));
+    TRY(append_auxiliary(words, {elf, program, interpreter_base, vdso, random_address, platform_name, file_name,
+                                 request.credentials.values()}));
     stack.align(16);
     if (words.size() % 2 != 0) {
         constexpr std::uint64_t kPadding = 0;
@@ -149,9 +152,12 @@ Result<> build_stack(const ImageRequest& request, const ElfFile& elf, const Load
 void prefault(mm::AddressSpace& space, const ElfFile& elf, const LoadedElf& loaded) {
     constexpr std::uint64_t kMostBytes = 16 * kPageSize;
     for (const abi::ElfProgramHeader& s : elf.segments) {
-        if (s.type != abi::kPtLoad || s.memory_bytes == 0) continue;
+        if (s.type != abi::kPtLoad || s.memory_bytes == 0) {
+            continue;
+        }
         const bool writable = (s.flags & abi::kPfW) != 0;
-        space.prefault(loaded.bias + s.virtual_address, writable ? std::min<std::uint64_t>(s.memory_bytes, kMostBytes) : 1,
+        space.prefault(loaded.bias + s.virtual_address,
+                       writable ? std::min<std::uint64_t>(s.memory_bytes, kMostBytes) : 1,
                        writable ? mm::Access::Write : mm::Access::Read);
     }
 }
@@ -160,7 +166,9 @@ void prefault(mm::AddressSpace& space, const ElfFile& elf, const LoadedElf& load
 
 Result<> StringBlock::add(std::string_view text) {
     TRY(bytes_.reserve(bytes_.size() + text.size() + 1));
-    for (const char c : text) TRY(bytes_.push_back(c));
+    for (const char c : text) {
+        TRY(bytes_.push_back(c));
+    }
     TRY(bytes_.push_back('\0'));
     ++count_;
     return {};
@@ -169,30 +177,42 @@ Result<> StringBlock::add(std::string_view text) {
 Result<> StringBlock::prepend(std::string_view text) {
     StringBlock fresh;
     TRY(fresh.add(text));
-    for (const char c : bytes_) TRY(fresh.bytes_.push_back(c));
+    for (const char c : bytes_) {
+        TRY(fresh.bytes_.push_back(c));
+    }
     fresh.count_ = count_ + 1;
     *this = std::move(fresh);
     return {};
 }
 
 void StringBlock::remove_first() {
-    if (count_ == 0) return;
+    if (count_ == 0) {
+        return;
+    }
     const auto end = std::find(bytes_.begin(), bytes_.end(), '\0');
     const std::size_t length = static_cast<std::size_t>(end - bytes_.begin()) + 1;
     std::copy(bytes_.begin() + length, bytes_.end(), bytes_.begin());
-    for (std::size_t i = 0; i < length; ++i) bytes_.pop_back();
+    for (std::size_t i = 0; i < length; ++i) {
+        bytes_.pop_back();
+    }
     --count_;
 }
 
 Result<String> elf_interpreter(vfs::File& file) {
     const ElfFile elf = TRY(read_elf(file));
     const abi::ElfProgramHeader* segment = elf.find(abi::kPtInterp);
-    if (segment == nullptr) return String();
-    if (segment->file_bytes < 2 || segment->file_bytes > vfs::kMaxPathBytes) return Error::NotExecutable;
+    if (segment == nullptr) {
+        return String();
+    }
+    if (segment->file_bytes < 2 || segment->file_bytes > vfs::kMaxPathBytes) {
+        return Error::NotExecutable;
+    }
     Vector<char> path;
     TRY(path.resize(segment->file_bytes));
     TRY(read_exactly(file, segment->offset, std::as_writable_bytes(path.span())));
-    if (path[path.size() - 1] != '\0') return Error::NotExecutable;
+    if (path[path.size() - 1] != '\0') {
+        return Error::NotExecutable;
+    }
     return String::create(std::string_view(path.data()));
 }
 
@@ -207,7 +227,9 @@ Result<ProgramImage> build_program_image(const ImageRequest& request) {
     VirtAddr interpreter_base{};
     if (request.interpreter) {
         const Result<ElfFile> interpreter = read_elf(*request.interpreter);
-        if (!interpreter) return interpreter.error() == Error::NotExecutable ? Error::BadLibrary : interpreter.error();
+        if (!interpreter) {
+            return interpreter.error() == Error::NotExecutable ? Error::BadLibrary : interpreter.error();
+        }
         const LoadedElf loaded = TRY(load_elf(*image.space, request.interpreter, *interpreter, VirtAddr{}));
         prefault(*image.space, *interpreter, loaded);
         interpreter_base = loaded.bias;

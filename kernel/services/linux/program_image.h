@@ -17,7 +17,7 @@ namespace kernel::linux_abi {
 
 // Strings one after the other, each with its terminating zero, as they will lie on the stack.
 class StringBlock {
-  public:
+public:
     Result<> add(std::string_view text);
     Result<> prepend(std::string_view text);
     // Takes the first string away (a script's own name). No effect when empty.
@@ -25,7 +25,7 @@ class StringBlock {
     std::size_t count() const { return count_; }
     std::span<const char> bytes() const { return bytes_.span(); }
 
-  private:
+private:
     Vector<char> bytes_;
     std::size_t count_ = 0;
 };
@@ -35,8 +35,8 @@ struct ProgramArguments {
     StringBlock environment;
 };
 
-// Limits of execve(2), "Limits on size of arguments and environment": a quarter of the stack's limit for everything, between
-// these two; MAX_ARG_STRLEN for one string.
+// Limits of execve(2), "Limits on size of arguments and environment": a quarter of the stack's limit for everything,
+// between these two; MAX_ARG_STRLEN for one string.
 inline constexpr std::uint64_t kMinArgumentBytes = 128 * 1024;
 inline constexpr std::uint64_t kMaxArgumentBytes = 6 * 1024 * 1024;
 inline constexpr std::size_t kMaxArgumentString = 128 * 1024;
@@ -56,11 +56,12 @@ struct ImageRequest {
     const mm::SpaceLimits& limits;
 };
 
-// The path of the interpreter that an ELF file names; empty when it has none. Errors: NotExecutable, InvalidArgument, Io, NoMemory.
+// The path of the interpreter that an ELF file names; empty when it has none. Errors: NotExecutable, InvalidArgument,
+// Io, NoMemory.
 Result<String> elf_interpreter(vfs::File& file);
 
-// Errors: NotExecutable (no ELF file for this machine), InvalidArgument, BadLibrary (the interpreter is none), NoMemory,
-// ArgumentListTooLong, Io.
+// Errors: NotExecutable (no ELF file for this machine), InvalidArgument, BadLibrary (the interpreter is none),
+// NoMemory, ArgumentListTooLong, Io.
 Result<ProgramImage> build_program_image(const ImageRequest& request);
 
 }  // namespace kernel::linux_abi

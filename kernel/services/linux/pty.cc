@@ -33,7 +33,7 @@ constexpr std::size_t kChunkBytes = 512;
 
 // What the terminal's programs have written, for the master to read.
 class MasterBuffer final : public TerminalOutput {
-  public:
+public:
     std::size_t room() override {
         return state_.with([](State& s) { return s.ring.free_space(); });
     }
@@ -42,20 +42,27 @@ class MasterBuffer final : public TerminalOutput {
     }
     void announce(Event event) override {
         state_.with([&](State& s) {
-            if (!s.packets) return;
+            if (!s.packets) {
+                return;
+            }
             switch (event) {
-                case Event::Written: break;
-                case Event::Stopped: s.news = static_cast<std::uint8_t>((s.news & ~abi::kTiocpktStart) | abi::kTiocpktStop); break;
-                case Event::Started: s.news = static_cast<std::uint8_t>((s.news & ~abi::kTiocpktStop) | abi::kTiocpktStart); break;
-                case Event::InputFlushed: s.news |= abi::kTiocpktFlushread; break;
+                case Event::Written:
+                    break;
+                case Event::Stopped:
+                    s.news = static_cast<std::uint8_t>((s.news & ~abi::kTiocpktStart) | abi::kTiocpktStop);
+                    break;
+                case Event::Started:
+                    s.news = static_cast<std::uint8_t>((s.news & ~abi::kTiocpktStop) | abi::kTiocpktStart);
+                    break;
+                case Event::InputFlushed:
+                    s.news |= abi::kTiocpktFlushread;
+                    break;
             }
         });
         queue_.wake_all();
     }
     void set_in_use(bool in_use) override {
-        state_.with([&](State& s) {
-            s.ended = !in_use;
-        });
+        state_.with([&](State& s) { s.ended = !in_use; });
         queue_.wake_all();
     }
 
@@ -70,7 +77,7 @@ class MasterBuffer final : public TerminalOutput {
     SpinGuarded<State, Rank::PseudoTerminal>& state() { return state_; }
     sched::WaitQueue& queue() { return queue_; }
 
-  private:
+private:
     SpinGuarded<State, Rank::PseudoTerminal> state_;
     sched::WaitQueue queue_;
 };
@@ -87,11 +94,11 @@ struct Pairs {
 Immortal<MutexGuarded<Pairs, Rank::PseudoTerminals>> pairs;
 
 class PairName {
-  public:
+public:
     explicit PairName(std::uint32_t number) { format_to(text_, "{}", number); }
     std::string_view view() const { return text_.view(); }
 
-  private:
+private:
     InlineFormatBuffer<12> text_;
 };
 
@@ -101,13 +108,16 @@ Result<> add_node(vfs::FileSystem& devpts, std::uint32_t number, const security:
     const RefPtr<vfs::Dentry> root = TRY(devpts.root_dentry());
     const RefPtr<vfs::Inode> directory = devpts.root();
     LockGuard guard(directory->directory_lock());
-    const RefPtr<vfs::Inode> node = TRY(directory->create(name.view(), vfs::NewInode{.type = vfs::FileType::CharacterDevice,
-                                                                                     .permissions = 0620,
-                                                                                     .user = owner.file_user(),
-                                                                                     .group = kTtyGroup,
-                                                                                     .device = {kSlaveMajor, number}}));
+    const RefPtr<vfs::Inode> node =
+        TRY(directory->create(name.view(), vfs::NewInode{.type = vfs::FileType::CharacterDevice,
+                                                         .permissions = 0620,
+                                                         .user = owner.file_user(),
+                                                         .group = kTtyGroup,
+                                                         .device = {kSlaveMajor, number}}));
     // Somebody may have looked for it in vain.
-    if (const RefPtr<vfs::Dentry> absent = vfs::dentries::find(*root, name.view())) vfs::dentries::forget(*absent);
+    if (const RefPtr<vfs::Dentry> absent = vfs::dentries::find(*root, name.view())) {
+        vfs::dentries::forget(*absent);
+    }
     return {};
 }
 
@@ -115,14 +125,20 @@ void remove_node(vfs::FileSystem& devpts, std::uint32_t number) {
     const PairName name(number);
     const RefPtr<vfs::Inode> directory = devpts.root();
     LockGuard guard(directory->directory_lock());
-    if (const Result<RefPtr<vfs::Inode>> node = directory->lookup(name.view())) (void)directory->unlink(name.view(), **node);
+    if (const Result<RefPtr<vfs::Inode>> node = directory->lookup(name.view())) {
+        (void)directory->unlink(name.view(), **node);
+    }
     const Result<RefPtr<vfs::Dentry>> root = devpts.root_dentry();
-    if (!root) return;
-    if (const RefPtr<vfs::Dentry> known = vfs::dentries::find(**root, name.view())) vfs::dentries::unlink(*known);
+    if (!root) {
+        return;
+    }
+    if (const RefPtr<vfs::Dentry> known = vfs::dentries::find(**root, name.view())) {
+        vfs::dentries::unlink(*known);
+    }
 }
 
 class MasterFile final : public vfs::File {
-  public:
+public:
     MasterFile(vfs::OpenRequest&& request, std::uint32_t number, RefPtr<Terminal> terminal, RefPtr<MasterBuffer> output)
         : File(std::move(request)), number_(number), terminal_(std::move(terminal)), output_(std::move(output)) {}
     ~MasterFile() override;
@@ -131,12 +147,12 @@ class MasterFile final : public vfs::File {
     Result<vfs::PollEvents> poll(vfs::PollRegistrar* registrar) override;
     Result<std::uint64_t> ioctl(vfs::Ioctl& request) override;
 
-  protected:
+protected:
     bool is_stream() const override { return true; }
     Result<std::size_t> do_read(mm::IoBuffer& to, std::uint64_t) override;
     Result<std::size_t> do_write(mm::IoBuffer& from, std::uint64_t&, vfs::WriteOrder) override;
 
-  private:
+private:
     Result<std::uint64_t> open_peer(std::uint64_t flags);
 
     const std::uint32_t number_;
@@ -161,35 +177,55 @@ Result<vfs::PollEvents> MasterFile::poll(vfs::PollRegistrar* registrar) {
     }
     PollEvents events = terminal_->input_room() != 0 ? PollEvents::Out | PollEvents::WriteNormal : PollEvents::None;
     output_->state().with([&](MasterBuffer::State& s) {
-        if (s.has_something()) events |= PollEvents::In | PollEvents::ReadNormal;
-        if (s.news != 0) events |= PollEvents::Priority;
-        if (s.ended) events |= PollEvents::HangUp;
+        if (s.has_something()) {
+            events |= PollEvents::In | PollEvents::ReadNormal;
+        }
+        if (s.news != 0) {
+            events |= PollEvents::Priority;
+        }
+        if (s.ended) {
+            events |= PollEvents::HangUp;
+        }
     });
     return events;
 }
 
 // When nobody has the terminal open any more, the rest and then Io, as on Linux.
 Result<std::size_t> MasterFile::do_read(mm::IoBuffer& to, std::uint64_t) {
-    if (to.remaining() == 0) return std::size_t{0};
-    const auto ready = [&] { return output_->state().with([](MasterBuffer::State& s) { return s.has_something() || s.ended; }); };
+    if (to.remaining() == 0) {
+        return std::size_t{0};
+    }
+    const auto ready = [&] {
+        return output_->state().with([](MasterBuffer::State& s) { return s.has_something() || s.ended; });
+    };
     std::array<std::byte, kChunkBytes> chunk;
     std::size_t count = 0;
     while (count == 0) {
         if (!ready()) {
-            if (is_non_blocking()) return Error::WouldBlock;
-            if (!sched::wait_until(output_->queue(), ready, {.interruptible = true})) return Error::RestartSyscall;
+            if (is_non_blocking()) {
+                return Error::WouldBlock;
+            }
+            if (!sched::wait_until(output_->queue(), ready, {.interruptible = true})) {
+                return Error::RestartSyscall;
+            }
         }
         bool ended = false;
         count = output_->state().with([&](MasterBuffer::State& s) {
             const std::span room = std::span(chunk).first(std::min<std::uint64_t>(chunk.size(), to.remaining()));
             ended = s.ended && !s.has_something();
-            if (!s.packets) return s.ring.read(room);
+            if (!s.packets) {
+                return s.ring.read(room);
+            }
             room[0] = std::byte{std::exchange(s.news, std::uint8_t{0})};
-            if (room[0] != std::byte{abi::kTiocpktData}) return std::size_t{1};
+            if (room[0] != std::byte{abi::kTiocpktData}) {
+                return std::size_t{1};
+            }
             const std::size_t data = s.ring.read(room.subspan(1));
             return data == 0 ? std::size_t{0} : data + 1;
         });
-        if (ended) return Error::Io;
+        if (ended) {
+            return Error::Io;
+        }
     }
     terminal_->output_has_room();
     return to.copy_from(std::span(chunk).first(count));
@@ -201,13 +237,21 @@ Result<std::size_t> MasterFile::do_write(mm::IoBuffer& from, std::uint64_t&, vfs
     while (from.remaining() != 0) {
         const auto has_room = [&] { return terminal_->input_room() != 0; };
         if (!has_room()) {
-            if (total != 0) return total;
-            if (is_non_blocking()) return Error::WouldBlock;
-            if (!sched::wait_until(terminal_->input_room_queue(), has_room, {.interruptible = true})) return Error::RestartSyscall;
+            if (total != 0) {
+                return total;
+            }
+            if (is_non_blocking()) {
+                return Error::WouldBlock;
+            }
+            if (!sched::wait_until(terminal_->input_room_queue(), has_room, {.interruptible = true})) {
+                return Error::RestartSyscall;
+            }
         }
         const std::size_t size = std::min<std::uint64_t>({chunk.size(), from.remaining(), terminal_->input_room()});
         const Result<std::size_t> taken = from.copy_to(std::as_writable_bytes(std::span(chunk).first(size)));
-        if (!taken) return total != 0 ? Result<std::size_t>(total) : taken;
+        if (!taken) {
+            return total != 0 ? Result<std::size_t>(total) : taken;
+        }
         terminal_->receive(std::span(chunk).first(*taken));
         total += *taken;
     }
@@ -227,12 +271,16 @@ Result<std::int32_t> get_int(vfs::Ioctl& request) {
 // Where the terminal has its name, so that ttyname(3) finds it; empty in a tree whose /dev/pts is another.
 vfs::Path place_of(std::uint32_t number, const RefPtr<security::Credentials>& credentials) {
     const RefPtr<vfs::MountNamespace> mounts = mount_namespace();
-    if (!mounts) return {};
+    if (!mounts) {
+        return {};
+    }
     InlineFormatBuffer<24> name;
     format_to(name, "/dev/pts/{}", number);
     const vfs::Path root = mounts->root();
     Result<vfs::Path> place = vfs::resolve({root, root, credentials}, name.view());
-    if (!place) return {};
+    if (!place) {
+        return {};
+    }
     const Result<vfs::Status> status = place->inode().status();
     const bool is_it = status && status->special == vfs::DeviceNumber{kSlaveMajor, number};
     return is_it ? std::move(*place) : vfs::Path();
@@ -241,8 +289,12 @@ vfs::Path place_of(std::uint32_t number, const RefPtr<security::Credentials>& cr
 // TIOCGPTPEER: permissions do not matter, the lock does.
 Result<std::uint64_t> MasterFile::open_peer(std::uint64_t flags) {
     constexpr std::uint64_t kKnown = abi::kOAccmode | abi::kONoctty | abi::kOCloexec | abi::kONonblock;
-    if ((flags & ~kKnown) != 0) return Error::InvalidArgument;
-    if (pairs->with([&](Pairs& all) { return all.by_number[number_].is_locked; })) return Error::Io;
+    if ((flags & ~kKnown) != 0) {
+        return Error::InvalidArgument;
+    }
+    if (pairs->with([&](Pairs& all) { return all.by_number[number_].is_locked; })) {
+        return Error::Io;
+    }
     Task& task = Task::current();
     RefPtr<security::Credentials> credentials = task.credentials();
     vfs::Path place = place_of(number_, credentials);
@@ -264,7 +316,8 @@ Result<std::uint64_t> MasterFile::ioctl(vfs::Ioctl& request) {
             return 0;
         }
         case abi::kTiocgptlck:
-            return put(request, std::int32_t{pairs->with([&](Pairs& all) { return all.by_number[number_].is_locked; })});
+            return put(request,
+                       std::int32_t{pairs->with([&](Pairs& all) { return all.by_number[number_].is_locked; })});
         case abi::kTiocgptpeer:
             return open_peer(request.argument);
         case abi::kTiocpkt: {
@@ -278,14 +331,18 @@ Result<std::uint64_t> MasterFile::ioctl(vfs::Ioctl& request) {
         case abi::kTiocgpkt:
             return put(request, std::int32_t{output_->state().with([](MasterBuffer::State& s) { return s.packets; })});
         case abi::kTiocsig: {
-            if (request.argument != abi::kSigint && request.argument != abi::kSigquit && request.argument != abi::kSigtstp)
+            if (request.argument != abi::kSigint && request.argument != abi::kSigquit &&
+                request.argument != abi::kSigtstp) {
                 return Error::InvalidArgument;
-            if (const int group = terminal_->foreground_group(); group != 0)
+            }
+            if (const int group = terminal_->foreground_group(); group != 0) {
                 (void)send_to_group(group, kernel_signal(static_cast<int>(request.argument)), nullptr);
+            }
             return 0;
         }
         case abi::kFionread:
-            return put(request, static_cast<std::int32_t>(output_->state().with([](MasterBuffer::State& s) { return s.ring.size(); })));
+            return put(request, static_cast<std::int32_t>(
+                                    output_->state().with([](MasterBuffer::State& s) { return s.ring.size(); })));
         default:
             return terminal_->ioctl(request, Terminal::Side::Master);
     }
@@ -301,8 +358,12 @@ abi::Termios pseudo_terminal_settings() {
 Result<std::uint32_t> enter_pair(Pairs& all, const RefPtr<Terminal>& terminal, const security::Credentials& owner) {
     const auto free = std::ranges::find_if(all.by_number, [](const Pair& pair) { return !pair.terminal; });
     const auto number = static_cast<std::uint32_t>(free - all.by_number.begin());
-    if (number == kMostPairs) return Error::NoSpace;
-    if (number == all.by_number.size()) TRY(all.by_number.push_back(Pair{}));
+    if (number == kMostPairs) {
+        return Error::NoSpace;
+    }
+    if (number == all.by_number.size()) {
+        TRY(all.by_number.push_back(Pair{}));
+    }
     TRY(add_node(*all.devpts, number, owner));
     all.by_number[number] = Pair{.terminal = terminal, .is_locked = true};
     return number;
@@ -330,7 +391,9 @@ Result<RefPtr<vfs::File>> open_master(vfs::Inode&, vfs::OpenRequest&& request) {
 Result<RefPtr<vfs::File>> open_slave(vfs::Inode& node, vfs::OpenRequest&& request) {
     const std::uint32_t number = TRY(node.status()).special.minor;
     RefPtr<Terminal> terminal = TRY(pairs->with([&](Pairs& all) -> Result<RefPtr<Terminal>> {
-        if (number >= all.by_number.size() || !all.by_number[number].terminal || all.by_number[number].is_locked) return Error::Io;
+        if (number >= all.by_number.size() || !all.by_number[number].terminal || all.by_number[number].is_locked) {
+            return Error::Io;
+        }
         return all.by_number[number].terminal;
     }));
     return open_terminal(std::move(terminal), std::move(request));
@@ -339,7 +402,8 @@ Result<RefPtr<vfs::File>> open_slave(vfs::Inode& node, vfs::OpenRequest&& reques
 }  // namespace
 
 Result<> initialize_pseudo_terminals() {
-    TRY(vfs::register_device({.name = "ptmx", .number = {5, 2}, .permissions = 0666, .open = &open_master, .group = kTtyGroup}));
+    TRY(vfs::register_device(
+        {.name = "ptmx", .number = {5, 2}, .permissions = 0666, .open = &open_master, .group = kTtyGroup}));
     return vfs::register_device({.name = {}, .number = {kSlaveMajor, 0}, .open = &open_slave, .minors = kMostPairs});
 }
 
@@ -350,7 +414,8 @@ Result<RefPtr<vfs::FileSystem>> create_devpts() {
     options.type_name = "devpts";
     options.magic = kDevptsMagic;
     RefPtr<vfs::FileSystem> devpts = TRY(vfs::tmpfs::create(options));
-    (void)TRY(devpts->root()->create("ptmx", vfs::NewInode{.type = vfs::FileType::CharacterDevice, .permissions = 0, .device = {5, 2}}));
+    (void)TRY(devpts->root()->create(
+        "ptmx", vfs::NewInode{.type = vfs::FileType::CharacterDevice, .permissions = 0, .device = {5, 2}}));
     pairs->with([&](Pairs& all) { all.devpts = vfs::FileSystemUse(devpts); });
     return devpts;
 }

@@ -17,8 +17,9 @@ abi::Timespec timespec_of(std::uint64_t ns) {
 }
 
 Result<std::uint64_t> ns_of(const abi::Timespec& time) {
-    if (time.seconds < 0 || time.nanoseconds < 0 || time.nanoseconds >= static_cast<std::int64_t>(kSecondNs))
+    if (time.seconds < 0 || time.nanoseconds < 0 || time.nanoseconds >= static_cast<std::int64_t>(kSecondNs)) {
         return Error::InvalidArgument;
+    }
     const auto whole = checked_multiply(static_cast<std::uint64_t>(time.seconds), kSecondNs);
     const auto sum = whole ? checked_add(*whole, static_cast<std::uint64_t>(time.nanoseconds)) : std::nullopt;
     return sum.value_or(UINT64_MAX);

@@ -4,8 +4,8 @@
 
 namespace kernel::linux_abi {
 
-// Everything of the personality that must exist before the first process: the process tree with its reaper, the console, devices,
-// FIFOs, the contents of /proc. Once, from a thread.
+// Everything of the personality that must exist before the first process: the process tree with its reaper, the
+// console, devices, FIFOs, the contents of /proc. Once, from a thread.
 Result<> initialize_services(unsigned max_tasks);
 
 }  // namespace kernel::linux_abi

@@ -8,7 +8,9 @@ namespace kernel::linux_abi {
 Session::Session(int id) : id_(id) {}
 Session::~Session() = default;
 
-Result<RefPtr<Session>> Session::create(int id) { return make_ref<Session>(id); }
+Result<RefPtr<Session>> Session::create(int id) {
+    return make_ref<Session>(id);
+}
 
 RefPtr<Terminal> Session::terminal() const {
     return terminal_.with([](const RefPtr<Terminal>& terminal) { return terminal; });

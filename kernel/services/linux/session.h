@@ -11,14 +11,14 @@ class Terminal;
 
 // A session and its controlling terminal, credentials(7).
 class Session final : public RefCounted {
-  public:
+public:
     static Result<RefPtr<Session>> create(int id);
     int id() const { return id_; }
 
     RefPtr<Terminal> terminal() const;
     void set_terminal(RefPtr<Terminal> terminal);
 
-  private:
+private:
     friend class kernel::ObjectMaker;
     explicit Session(int id);
     ~Session() override;

@@ -12,8 +12,12 @@ namespace {
 // Bound on the details that one queue keeps, whatever RLIMIT_SIGPENDING says.
 constexpr unsigned kMaxQueued = 1024;
 
-constexpr bool is_realtime(int signal) { return signal >= abi::kSigrtmin; }
-std::size_t slot(int signal) { return static_cast<std::size_t>(signal - 1); }
+constexpr bool is_realtime(int signal) {
+    return signal >= abi::kSigrtmin;
+}
+std::size_t slot(int signal) {
+    return static_cast<std::size_t>(signal - 1);
+}
 
 }  // namespace
 
@@ -46,7 +50,9 @@ DefaultAction default_action(int signal) {
     }
 }
 
-Result<RefPtr<SignalActions>> SignalActions::create() { return make_ref<SignalActions>(); }
+Result<RefPtr<SignalActions>> SignalActions::create() {
+    return make_ref<SignalActions>();
+}
 
 Result<RefPtr<SignalActions>> SignalActions::clone() const {
     RefPtr<SignalActions> copy = TRY(create());
@@ -68,52 +74,73 @@ void SignalActions::reset_for_exec() {
         for (abi::Sigaction& action : t) {
             const bool ignored = action.handler == abi::kSigIgn;
             action = {};
-            if (ignored) action.handler = abi::kSigIgn;
+            if (ignored) {
+                action.handler = abi::kSigIgn;
+            }
         }
     });
 }
 
 void SignalActions::reset_all() {
     actions_.with([](Table& t) {
-        for (abi::Sigaction& action : t)
-            if (action.handler != abi::kSigIgn) action = {};
+        for (abi::Sigaction& action : t) {
+            if (action.handler != abi::kSigIgn) {
+                action = {};
+            }
+        }
     });
 }
 
 abi::Sigaction SignalActions::take_for_delivery(int signal) {
     return actions_.with([&](Table& t) {
         const abi::Sigaction action = t[slot(signal)];
-        if ((action.flags & abi::kSaResethand) != 0) t[slot(signal)].handler = abi::kSigDfl;
+        if ((action.flags & abi::kSaResethand) != 0) {
+            t[slot(signal)].handler = abi::kSigDfl;
+        }
         return action;
     });
 }
 
 bool SignalActions::is_ignored(int signal) const {
     const std::uint64_t handler = get(signal).handler;
-    if (handler == abi::kSigIgn) return true;
+    if (handler == abi::kSigIgn) {
+        return true;
+    }
     return handler == abi::kSigDfl && default_action(signal) == DefaultAction::Ignore;
 }
 
-PendingSignals::~PendingSignals() { discard(~abi::SignalMask{0}); }
+PendingSignals::~PendingSignals() {
+    discard(~abi::SignalMask{0});
+}
 
 Result<> PendingSignals::add(const abi::Siginfo& info, std::uint64_t limit) {
     const abi::SignalMask bit = abi::signal_bit(info.signal);
-    if (!is_realtime(info.signal) && (mask_ & bit) != 0) return {};
-    if (!enqueue(info, limit) && is_realtime(info.signal)) return Error::WouldBlock;
+    if (!is_realtime(info.signal) && (mask_ & bit) != 0) {
+        return {};
+    }
+    if (!enqueue(info, limit) && is_realtime(info.signal)) {
+        return Error::WouldBlock;
+    }
     mask_ |= bit;
     return {};
 }
 
 Result<> PendingSignals::add_beside_others(const abi::Siginfo& info, std::uint64_t limit) {
-    if (!enqueue(info, limit)) return Error::WouldBlock;
+    if (!enqueue(info, limit)) {
+        return Error::WouldBlock;
+    }
     mask_ |= abi::signal_bit(info.signal);
     return {};
 }
 
 bool PendingSignals::enqueue(const abi::Siginfo& info, std::uint64_t limit) {
-    if (queued_ >= std::min<std::uint64_t>(limit, kMaxQueued)) return false;
+    if (queued_ >= std::min<std::uint64_t>(limit, kMaxQueued)) {
+        return false;
+    }
     Result<OwnPtr<Entry>> entry = make_own<Entry>();
-    if (!entry) return false;
+    if (!entry) {
+        return false;
+    }
     (*entry)->info = info;
     queue_.push_back(*entry->release());
     ++queued_;
@@ -122,13 +149,17 @@ bool PendingSignals::enqueue(const abi::Siginfo& info, std::uint64_t limit) {
 
 bool PendingSignals::take(abi::SignalMask wanted, abi::Siginfo& info) {
     const abi::SignalMask ready = mask_ & wanted;
-    if (ready == 0) return false;
+    if (ready == 0) {
+        return false;
+    }
     const abi::SignalMask urgent = (ready & kSynchronousSignals) != 0 ? ready & kSynchronousSignals : ready;
     const int signal = std::countr_zero(urgent) + 1;
     Entry* found = nullptr;
     bool more = false;
     for (Entry& entry : queue_) {
-        if (entry.info.signal != signal) continue;
+        if (entry.info.signal != signal) {
+            continue;
+        }
         if (found != nullptr) {
             more = true;
             break;
@@ -141,7 +172,9 @@ bool PendingSignals::take(abi::SignalMask wanted, abi::Siginfo& info) {
         info = found->info;
         free_entry(*found);
     }
-    if (!more) mask_ &= ~abi::signal_bit(signal);
+    if (!more) {
+        mask_ &= ~abi::signal_bit(signal);
+    }
     return true;
 }
 
@@ -150,7 +183,9 @@ void PendingSignals::discard(abi::SignalMask signals) {
     for (auto it = queue_.begin(); it != queue_.end();) {
         Entry& entry = *it;
         ++it;
-        if ((abi::signal_bit(entry.info.signal) & signals) != 0) free_entry(entry);
+        if ((abi::signal_bit(entry.info.signal) & signals) != 0) {
+            free_entry(entry);
+        }
     }
 }
 

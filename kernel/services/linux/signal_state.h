@@ -9,25 +9,27 @@
 #include "lib/ref.h"
 #include "lib/result.h"
 
-// Signal dispositions and queues, signal(7). Rules: a standard signal is pending at most once, a real-time signal queues;
-// SIGKILL and SIGSTOP cannot be caught, blocked or ignored.
+// Signal dispositions and queues, signal(7). Rules: a standard signal is pending at most once, a real-time signal
+// queues; SIGKILL and SIGSTOP cannot be caught, blocked or ignored.
 namespace kernel::linux_abi {
 
 inline constexpr abi::SignalMask kUnblockable = abi::signal_bit(abi::kSigkill) | abi::signal_bit(abi::kSigstop);
 inline constexpr abi::SignalMask kStopSignals = abi::signal_bit(abi::kSigstop) | abi::signal_bit(abi::kSigtstp) |
                                                 abi::signal_bit(abi::kSigttin) | abi::signal_bit(abi::kSigttou);
 // Signals that a CPU exception raises; delivered before others.
-inline constexpr abi::SignalMask kSynchronousSignals =
-    abi::signal_bit(abi::kSigsegv) | abi::signal_bit(abi::kSigbus) | abi::signal_bit(abi::kSigill) |
-    abi::signal_bit(abi::kSigtrap) | abi::signal_bit(abi::kSigfpe) | abi::signal_bit(abi::kSigsys);
+inline constexpr abi::SignalMask kSynchronousSignals = abi::signal_bit(abi::kSigsegv) | abi::signal_bit(abi::kSigbus) |
+                                                       abi::signal_bit(abi::kSigill) | abi::signal_bit(abi::kSigtrap) |
+                                                       abi::signal_bit(abi::kSigfpe) | abi::signal_bit(abi::kSigsys);
 
 enum class DefaultAction : std::uint8_t { Terminate, Core, Ignore, Stop, Continue };
 DefaultAction default_action(int signal);
-constexpr bool is_valid_signal(int signal) { return signal >= 1 && signal <= abi::kSignalCount; }
+constexpr bool is_valid_signal(int signal) {
+    return signal >= 1 && signal <= abi::kSignalCount;
+}
 
 // The action table that the threads of a process share (CLONE_SIGHAND).
 class SignalActions : public RefCounted {
-  public:
+public:
     static Result<RefPtr<SignalActions>> create();
     Result<RefPtr<SignalActions>> clone() const;
 
@@ -41,7 +43,7 @@ class SignalActions : public RefCounted {
     abi::Sigaction take_for_delivery(int signal);
     bool is_ignored(int signal) const;  // by action or by default
 
-  private:
+private:
     using Table = std::array<abi::Sigaction, abi::kSignalCount>;
     mutable SpinGuarded<Table, Rank::SignalHandlers> actions_;
     friend class kernel::ObjectMaker;
@@ -50,16 +52,16 @@ class SignalActions : public RefCounted {
 
 // Signals that wait for delivery to one task or to one process. Not locked: its owner's lock guards it.
 class PendingSignals {
-  public:
+public:
     PendingSignals() = default;
     ~PendingSignals();
     PendingSignals(const PendingSignals&) = delete;
     PendingSignals& operator=(const PendingSignals&) = delete;
 
     abi::SignalMask mask() const { return mask_; }
-    // A standard signal that is pending already is dropped. Without memory for the details of a standard signal they are
-    // lost and the signal is kept; for a real-time signal WouldBlock is returned, as sigqueue(3) says.
-    // `limit` is RLIMIT_SIGPENDING.
+    // A standard signal that is pending already is dropped. Without memory for the details of a standard signal they
+    // are lost and the signal is kept; for a real-time signal WouldBlock is returned, as sigqueue(3) says. `limit` is
+    // RLIMIT_SIGPENDING.
     Result<> add(const abi::Siginfo& info, std::uint64_t limit);
     // Of a timer: there may be several of a standard signal. Errors: WouldBlock.
     Result<> add_beside_others(const abi::Siginfo& info, std::uint64_t limit);
@@ -67,7 +69,7 @@ class PendingSignals {
     bool take(abi::SignalMask wanted, abi::Siginfo& info);
     void discard(abi::SignalMask signals);
 
-  private:
+private:
     struct Entry {
         abi::Siginfo info;
         ListNode node;

@@ -13,7 +13,9 @@ namespace {
 
 constexpr std::uint64_t kSyscallInstructionBytes = 2;
 
-bool is_stop_signal(int signal) { return (abi::signal_bit(signal) & kStopSignals) != 0; }
+bool is_stop_signal(int signal) {
+    return (abi::signal_bit(signal) & kStopSignals) != 0;
+}
 
 // What sending does before the signal is queued: SIGCONT undoes stops and the other way round, signal(7).
 void apply_send_effects(Process& process, int signal) {
@@ -21,8 +23,7 @@ void apply_send_effects(Process& process, int signal) {
         process.pending().with([](PendingSignals& pending) { pending.discard(kStopSignals); });
         process_tree::continue_process(process);
     } else if (is_stop_signal(signal)) {
-        process.pending().with(
-            [](PendingSignals& pending) { pending.discard(abi::signal_bit(abi::kSigcont)); });
+        process.pending().with([](PendingSignals& pending) { pending.discard(abi::signal_bit(abi::kSigcont)); });
     } else if (signal == abi::kSigkill) {
         process_tree::begin_group_exit(process, signal_status_word(abi::kSigkill, false));
     }
@@ -30,14 +31,18 @@ void apply_send_effects(Process& process, int signal) {
 
 // An ignored signal that nobody blocks is not even queued.
 bool is_dropped(Process& process, const Task& receiver, int signal) {
-    if ((receiver.blocked() & abi::signal_bit(signal)) != 0) return false;
+    if ((receiver.blocked() & abi::signal_bit(signal)) != 0) {
+        return false;
+    }
     const RefPtr<SignalActions> actions = process.actions();
     return actions->is_ignored(signal) && !receiver.waits_for(signal);
 }
 
 // A queued signal concerns its receiver, and whoever reads it from a signalfd.
 void note_signal(Process& process, Task& receiver, int signal) {
-    if ((receiver.blocked() & abi::signal_bit(signal)) == 0 || receiver.waits_for(signal)) receiver.kick();
+    if ((receiver.blocked() & abi::signal_bit(signal)) == 0 || receiver.waits_for(signal)) {
+        receiver.kick();
+    }
     process.signal_event().queue.wake_all();
 }
 
@@ -47,13 +52,19 @@ RefPtr<Task> choose_receiver(Process& process, int signal) {
     for (RefPtr<Task> task = process_tree::next_task(process, 0); task;
          task = process_tree::next_task(process, task->tid() + 1)) {
         const bool takes = (task->blocked() & abi::signal_bit(signal)) == 0 || task->waits_for(signal);
-        if (takes && !task->exit_requested()) return task;
-        if (!first) first = task;
+        if (takes && !task->exit_requested()) {
+            return task;
+        }
+        if (!first) {
+            first = task;
+        }
     }
     return first;
 }
 
-abi::SignalMask deliverable(Task& task) { return pending_signals(task) & ~task.blocked(); }
+abi::SignalMask deliverable(Task& task) {
+    return pending_signals(task) & ~task.blocked();
+}
 
 // Sleeps until SIGKILL or SIGCONT.
 void wait_while_stopped(Task& task) {
@@ -76,7 +87,9 @@ Outcome take_default_action(Task& task, int signal) {
         case DefaultAction::Continue:
             return Outcome::Continue;
         case DefaultAction::Stop:
-            if (!ignores_terminal_stop(process, signal)) process_tree::stop_process(process, signal);
+            if (!ignores_terminal_stop(process, signal)) {
+                process_tree::stop_process(process, signal);
+            }
             return Outcome::Continue;
         case DefaultAction::Terminate:
         case DefaultAction::Core:
@@ -110,7 +123,9 @@ Outcome run_handler(Task& task, const abi::Siginfo& info, const abi::Sigaction& 
         restart = nullptr;
     }
     rseq_leave_critical_section(task);
-    if (push_signal_frame(task, **registers, action, info)) return Outcome::Handler;
+    if (push_signal_frame(task, **registers, action, info)) {
+        return Outcome::Handler;
+    }
     // No stack for the frame: SIGSEGV, and if that was the one, death.
     if (info.signal == abi::kSigsegv) {
         process_tree::begin_group_exit(task.process(), signal_status_word(abi::kSigsegv, false));
@@ -127,8 +142,12 @@ Outcome act_on(Task& task, const abi::Siginfo& info, const RestartState*& restar
     }
     const RefPtr<SignalActions> actions = task.process().actions();
     const abi::Sigaction action = actions->take_for_delivery(info.signal);
-    if (action.handler == abi::kSigIgn) return Outcome::Continue;
-    if (action.handler == abi::kSigDfl) return take_default_action(task, info.signal);
+    if (action.handler == abi::kSigIgn) {
+        return Outcome::Continue;
+    }
+    if (action.handler == abi::kSigDfl) {
+        return take_default_action(task, info.signal);
+    }
     return run_handler(task, info, action, restart);
 }
 
@@ -162,13 +181,17 @@ Result<> send_to_process(Process& process, const abi::Siginfo& info) {
     KASSERT(is_valid_signal(info.signal));
     apply_send_effects(process, info.signal);
     RefPtr<Task> receiver = choose_receiver(process, info.signal);
-    if (!receiver || is_dropped(process, *receiver, info.signal)) return {};
+    if (!receiver || is_dropped(process, *receiver, info.signal)) {
+        return {};
+    }
     const std::uint64_t limit = process.limit(abi::kRlimitSigpending).current;
     TRY(process.pending().with([&](PendingSignals& pending) { return pending.add(info, limit); }));
-    // Again: a task that has blocked the signal since, or ends, has passed on only what was pending then. From now on it
-    // finds this one.
+    // Again: a task that has blocked the signal since, or ends, has passed on only what was pending then. From now on
+    // it finds this one.
     receiver = choose_receiver(process, info.signal);
-    if (receiver) note_signal(process, *receiver, info.signal);
+    if (receiver) {
+        note_signal(process, *receiver, info.signal);
+    }
     return {};
 }
 
@@ -176,7 +199,9 @@ Result<> send_to_task(Task& task, const abi::Siginfo& info) {
     KASSERT(is_valid_signal(info.signal));
     Process& process = task.process();
     apply_send_effects(process, info.signal);
-    if (is_dropped(process, task, info.signal)) return {};
+    if (is_dropped(process, task, info.signal)) {
+        return {};
+    }
     const std::uint64_t limit = process.limit(abi::kRlimitSigpending).current;
     TRY(task.pending().with([&](PendingSignals& pending) { return pending.add(info, limit); }));
     note_signal(process, task, info.signal);
@@ -185,11 +210,15 @@ Result<> send_to_task(Task& task, const abi::Siginfo& info) {
 
 bool send_timer_signal(Process& process, Task* thread, const abi::Siginfo& info) {
     const RefPtr<Task> receiver = thread != nullptr ? RefPtr<Task>(*thread) : choose_receiver(process, info.signal);
-    if (!receiver || is_dropped(process, *receiver, info.signal)) return false;
+    if (!receiver || is_dropped(process, *receiver, info.signal)) {
+        return false;
+    }
     apply_send_effects(process, info.signal);
     const std::uint64_t limit = process.limit(abi::kRlimitSigpending).current;
     const auto add = [&](PendingSignals& pending) { return pending.add_beside_others(info, limit); };
-    if (!(thread != nullptr ? thread->pending().with(add) : process.pending().with(add))) return false;
+    if (!(thread != nullptr ? thread->pending().with(add) : process.pending().with(add))) {
+        return false;
+    }
     note_signal(process, *receiver, info.signal);
     return true;
 }
@@ -201,27 +230,41 @@ Result<> send_to_group(int group, const abi::Siginfo& info, const Task* sender) 
         found = true;
         if (sender == nullptr || may_signal(*sender, process, info.signal)) {
             sent = true;
-            if (info.signal != 0) (void)send_to_process(process, info);
+            if (info.signal != 0) {
+                (void)send_to_process(process, info);
+            }
         }
         return true;
     });
-    if (!found) return Error::NoSuchProcess;
-    if (!sent) return Error::NotPermitted;
+    if (!found) {
+        return Error::NoSuchProcess;
+    }
+    if (!sent) {
+        return Error::NotPermitted;
+    }
     return {};
 }
 
-bool forges_kernel_origin(const abi::Siginfo& info) { return info.code >= 0 || info.code == abi::kSiTkill; }
+bool forges_kernel_origin(const abi::Siginfo& info) {
+    return info.code >= 0 || info.code == abi::kSiTkill;
+}
 
 bool may_signal(const Task& sender, Process& target, int signal) {
-    if (&sender.process() == &target) return true;
-    const RefPtr<security::Credentials> own = sender.credentials();
-    if (own->capable(security::Capability::Kill)) return true;
-    if (signal == abi::kSigcont &&
-        process_tree::session_of(target) == process_tree::session_of(sender.process()))
+    if (&sender.process() == &target) {
         return true;
+    }
+    const RefPtr<security::Credentials> own = sender.credentials();
+    if (own->capable(security::Capability::Kill)) {
+        return true;
+    }
+    if (signal == abi::kSigcont && process_tree::session_of(target) == process_tree::session_of(sender.process())) {
+        return true;
+    }
     const RefPtr<Task> task = process_tree::any_task(target);
     // A zombie: nothing happens. The reaper belongs to user 0.
-    if (!task) return target.pid() != process_tree::kReaperPid;
+    if (!task) {
+        return target.pid() != process_tree::kReaperPid;
+    }
     const RefPtr<security::Credentials> other_reference = task->credentials();
     const security::CredentialValues& me = own->values();
     const security::CredentialValues& other = other_reference->values();
@@ -243,11 +286,16 @@ void force_signal(Task& task, const abi::Siginfo& info) {
 
 void pass_on_shared_signals(Task& task, abi::SignalMask signals) {
     Process& process = task.process();
-    const abi::SignalMask waiting = signals & process.pending().with([](PendingSignals& pending) { return pending.mask(); });
-    if (waiting == 0) return;
+    const abi::SignalMask waiting =
+        signals & process.pending().with([](PendingSignals& pending) { return pending.mask(); });
+    if (waiting == 0) {
+        return;
+    }
     for (RefPtr<Task> other = process_tree::next_task(process, 0); other;
          other = process_tree::next_task(process, other->tid() + 1)) {
-        if (other.get() != &task && (waiting & ~other->blocked()) != 0) other->kick();
+        if (other.get() != &task && (waiting & ~other->blocked()) != 0) {
+            other->kick();
+        }
     }
 }
 
@@ -260,12 +308,16 @@ bool take_pending_signal(Task& task, abi::SignalMask wanted, abi::Siginfo& info)
     const auto take = [&](PendingSignals& pending) { return pending.take(wanted, info); };
     while (task.pending().with(take) || task.process().pending().with(take)) {
         // A timer goes on when its signal is taken; one that was set anew meanwhile has taken it back.
-        if (info.padding0 == 0 || task.process().timers().signal_taken(info)) return true;
+        if (info.padding0 == 0 || task.process().timers().signal_taken(info)) {
+            return true;
+        }
     }
     return false;
 }
 
-bool has_deliverable_signal(Task& task) { return deliverable(task) != 0; }
+bool has_deliverable_signal(Task& task) {
+    return deliverable(task) != 0;
+}
 
 bool must_answer_interrupt(Task& task) {
     task.clear_interrupt();
@@ -275,13 +327,17 @@ bool must_answer_interrupt(Task& task) {
 Delivered deliver_signals(Task& task, const RestartState* restart) {
     Delivered result = Delivered::Nothing;
     while (true) {
-        if (task.exit_requested()) return Delivered::MustExit;
+        if (task.exit_requested()) {
+            return Delivered::MustExit;
+        }
         if (process_tree::is_stopped(task.process())) {
             wait_while_stopped(task);
             continue;
         }
         abi::Siginfo info;
-        if (!take_pending_signal(task, ~task.blocked(), info)) return result;
+        if (!take_pending_signal(task, ~task.blocked(), info)) {
+            return result;
+        }
         switch (act_on(task, info, restart)) {
             case Outcome::Continue:
                 break;

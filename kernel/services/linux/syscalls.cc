@@ -16,7 +16,7 @@ struct Invoke<F> {
         return with_indices(*static_cast<Task*>(context), frame, std::index_sequence_for<Arguments...>{});
     }
 
-  private:
+private:
     template <std::size_t... I>
     static Result<std::int64_t> with_indices(Task& task, [[maybe_unused]] const platform::SyscallFrame& frame,
                                              std::index_sequence<I...>) {
@@ -25,9 +25,11 @@ struct Invoke<F> {
     }
 };
 
-#define ARG(type, name) \
-    syscall::ArgumentInfo { #name, &ArgumentTraits<type>::kType }
-#define SYSCALL(number, name, status, note, ...)                                                      \
+#define ARG(type, name)                     \
+    syscall::ArgumentInfo {                 \
+        #name, &ArgumentTraits<type>::kType \
+    }
+#define SYSCALL(number, name, status, note, ...)                                                                  \
     constexpr std::array<syscall::ArgumentInfo, std::initializer_list<syscall::ArgumentInfo>{__VA_ARGS__}.size()> \
         kArguments_##name{__VA_ARGS__};
 #define MISSING(number, name)
@@ -51,6 +53,8 @@ constinit syscall::Statistics statistics;
 
 constinit const syscall::Table kSyscallTable{kRows};
 
-syscall::Statistics& syscall_statistics() { return statistics; }
+syscall::Statistics& syscall_statistics() {
+    return statistics;
+}
 
 }  // namespace kernel::linux_abi

@@ -10,15 +10,14 @@
 #include "core/syscall/table.h"
 #include "services/linux/arguments.h"
 
-// One handler for each row of abi/linux/syscalls.def that is not missing: sys_<name>(Task&, typed arguments…). The value
-// goes to rax; an error becomes -errno. Restart errors are resolved on the way back to user mode.
+// One handler for each row of abi/linux/syscalls.def that is not missing: sys_<name>(Task&, typed arguments…). The
+// value goes to rax; an error becomes -errno. Restart errors are resolved on the way back to user mode.
 namespace kernel::linux_abi {
 
 class Task;
 
 #define ARG(type, name) type name
-#define SYSCALL(number, name, status, note, ...) \
-    Result<std::int64_t> sys_##name(Task& task __VA_OPT__(, ) __VA_ARGS__);
+#define SYSCALL(number, name, status, note, ...) Result<std::int64_t> sys_##name(Task& task __VA_OPT__(, ) __VA_ARGS__);
 #define MISSING(number, name)
 #include "abi/linux/syscalls.def"
 #undef SYSCALL

@@ -34,7 +34,9 @@ Result<RefPtr<Task>> Task::create(int tid, TaskParts parts) {
     return task;
 }
 
-Task& Task::current() { return *static_cast<Task*>(sched::Thread::current().owner); }
+Task& Task::current() {
+    return *static_cast<Task*>(sched::Thread::current().owner);
+}
 
 void Task::start() {
     // The thread's own reference, dropped in thread_entry.
@@ -106,7 +108,9 @@ void Task::count_fault() {
     page_faults.fetch_add(1, std::memory_order_relaxed);
 }
 
-std::uint64_t total_page_faults() { return page_faults.load(std::memory_order_relaxed); }
+std::uint64_t total_page_faults() {
+    return page_faults.load(std::memory_order_relaxed);
+}
 
 CpuUsage Task::usage() const {
     const sched::ThreadTimes times = thread_->times();
@@ -137,18 +141,24 @@ void Task::set_blocked(abi::SignalMask mask) {
     const abi::SignalMask newly_blocked = mask & ~blocked();
     blocked_.store(mask, std::memory_order_release);
     recheck_ = true;
-    if (newly_blocked != 0) pass_on_shared_signals(*this, newly_blocked);
+    if (newly_blocked != 0) {
+        pass_on_shared_signals(*this, newly_blocked);
+    }
 }
 
 void Task::set_temporary_mask(abi::SignalMask mask) {
     saved_mask_ = blocked();
     set_blocked(mask);
     // What has been waiting behind the old mask comes now; nobody will send it again.
-    if (has_deliverable_signal(*this)) thread_->interrupt();
+    if (has_deliverable_signal(*this)) {
+        thread_->interrupt();
+    }
 }
 
 void Task::restore_mask() {
-    if (!saved_mask_) return;
+    if (!saved_mask_) {
+        return;
+    }
     set_blocked(*saved_mask_);
     saved_mask_.reset();
 }
@@ -161,7 +171,9 @@ abi::SignalMask Task::take_mask_for_frame() {
 
 // sigaltstack(2): an AUTODISARM stack counts as unused, because it is disabled while a handler runs.
 bool Task::is_on_signal_stack(std::uint64_t stack_pointer) const {
-    if ((signal_stack_.flags & abi::kSsAutodisarm) != 0) return false;
+    if ((signal_stack_.flags & abi::kSsAutodisarm) != 0) {
+        return false;
+    }
     return stack_pointer > signal_stack_.address && stack_pointer - signal_stack_.address <= signal_stack_.bytes;
 }
 
@@ -176,7 +188,9 @@ void Task::kick() {
 }
 
 void Task::poke() {
-    if (in_user_.load()) platform::send_ipi(thread_->cpu());
+    if (in_user_.load()) {
+        platform::send_ipi(thread_->cpu());
+    }
 }
 
 }  // namespace kernel::linux_abi

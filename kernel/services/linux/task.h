@@ -47,10 +47,10 @@ struct TaskParts {
 inline constexpr std::size_t kTaskNameBytes = 16;  // with the terminating zero, prctl(2)
 using TaskName = std::array<char, kTaskNameBytes>;
 
-// A Linux thread: the user half (context), the kernel half (a sched::Thread that runs run()), and what Linux keeps for each
-// thread. Functions are for the task's own thread unless they say otherwise.
+// A Linux thread: the user half (context), the kernel half (a sched::Thread that runs run()), and what Linux keeps for
+// each thread. Functions are for the task's own thread unless they say otherwise.
 class Task final : public object::Object {
-  public:
+public:
     static Result<RefPtr<Task>> create(int tid, TaskParts parts);
     object::ObjectType type() const override { return object::ObjectType::Thread; }
     // The task that executes the caller; only on a kernel thread that belongs to one.
@@ -84,8 +84,8 @@ class Task final : public object::Object {
     // Signals. The mask is written by the task alone and read by senders.
     abi::SignalMask blocked() const { return blocked_.load(std::memory_order_acquire); }
     void set_blocked(abi::SignalMask mask);
-    // ppoll, pselect, sigsuspend: a mask for the duration of the call; the old one comes back when the call ends without a
-    // handler, and else when the handler returns.
+    // ppoll, pselect, sigsuspend: a mask for the duration of the call; the old one comes back when the call ends
+    // without a handler, and else when the handler returns.
     void set_temporary_mask(abi::SignalMask mask);
     void restore_mask();
     // The mask that a signal frame must save; forgets a temporary one.
@@ -99,7 +99,8 @@ class Task final : public object::Object {
     void set_waited_signals(abi::SignalMask mask) { waited_signals_.store(mask, std::memory_order_release); }
     bool is_on_signal_stack(std::uint64_t stack_pointer) const;
 
-    // Makes the task look at its signals and flags soon: ends an interruptible wait, or its stay in user mode. Any thread.
+    // Makes the task look at its signals and flags soon: ends an interruptible wait, or its stay in user mode. Any
+    // thread.
     void kick();
     // Its own thread: the same for its next way out of the kernel, after a change of its own that kicks nobody.
     void recheck() { recheck_ = true; }
@@ -159,7 +160,7 @@ class Task final : public object::Object {
     ListNode process_node;
     bool counted_as_stopped = false;
 
-  private:
+private:
     friend class kernel::ObjectMaker;
     Task(int tid, TaskParts parts);
     ~Task() override;

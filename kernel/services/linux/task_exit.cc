@@ -16,15 +16,23 @@ FirstProcessEnded first_process_ended = nullptr;
 // set_tid_address(2): pthread_join waits for this word.
 void clear_child_tid(Task& task) {
     const UserPtr<std::int32_t> word = task.clear_child_tid();
-    if (word.is_null()) return;
-    if (task.space().write_user(word, 0)) (void)futex_wake_word(task.space(), word.address, 1);
+    if (word.is_null()) {
+        return;
+    }
+    if (task.space().write_user(word, 0)) {
+        (void)futex_wake_word(task.space(), word.address, 1);
+    }
 }
 
 void give_up_terminal(Process& process) {
     const RefPtr<Session> session = process_tree::session(process);
-    if (!session || session->id() != process.pid()) return;
+    if (!session || session->id() != process.pid()) {
+        return;
+    }
     const RefPtr<Terminal> terminal = session->terminal();
-    if (!terminal) return;
+    if (!terminal) {
+        return;
+    }
     terminal->session_ended(session->id());
     session->set_terminal({});
 }
@@ -36,7 +44,9 @@ void release_vfork_parent(Process& process) {
     process.vfork_event().wake_all();
 }
 
-void set_first_process_handler(FirstProcessEnded handler) { first_process_ended = handler; }
+void set_first_process_handler(FirstProcessEnded handler) {
+    first_process_ended = handler;
+}
 
 void end_task(Task& task) {
     RefPtr<Process> process(task.process());
@@ -53,11 +63,14 @@ void end_task(Task& task) {
         process->set_program({});
         give_up_terminal(*process);
     }
-    if (is_last) release_vfork_parent(*process);
+    if (is_last) {
+        release_vfork_parent(*process);
+    }
     process_tree::leave(task);
     if (process->pid() == process_tree::kFirstPid && process_tree::state_of(*process) == ProcessState::Zombie &&
-        first_process_ended != nullptr)
+        first_process_ended != nullptr) {
         first_process_ended(process_tree::wait_status_of(*process));
+    }
 }
 
 }  // namespace kernel::linux_abi

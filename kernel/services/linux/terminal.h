@@ -18,7 +18,7 @@ class Task;
 // Where a terminal's output goes: the console, or the master of a pseudo-terminal. The first two are called under the
 // terminal's lock.
 class TerminalOutput : public RefCounted {
-  public:
+public:
     // How many bytes write() takes now.
     virtual std::size_t room() { return SIZE_MAX; }
     // Takes what it can without blocking for long; at least one byte if there is room, unless it is gone (Io).
@@ -33,8 +33,9 @@ class TerminalOutput : public RefCounted {
 
 // A terminal: line discipline, window size, controlling session. tty(4), ioctl_tty(2).
 class Terminal final : public RefCounted {
-  public:
-    static Result<RefPtr<Terminal>> create(RefPtr<TerminalOutput> output, const abi::Termios& settings = default_termios());
+public:
+    static Result<RefPtr<Terminal>> create(RefPtr<TerminalOutput> output,
+                                           const abi::Termios& settings = default_termios());
 
     // Keyboard input, from an interrupt handler or a thread; never blocks. What is more than input_room() may be lost.
     void receive(std::span<const char> bytes);
@@ -66,7 +67,7 @@ class Terminal final : public RefCounted {
     // The session leader has ended: SIGHUP and SIGCONT to the foreground group, and the terminal belongs to nobody.
     void session_ended(int session_id);
 
-  private:
+private:
     friend class kernel::ObjectMaker;
     struct State {
         LineDiscipline discipline;

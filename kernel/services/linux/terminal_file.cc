@@ -7,8 +7,9 @@ namespace kernel::linux_abi {
 namespace {
 
 class TerminalFile final : public vfs::File {
-  public:
-    TerminalFile(vfs::OpenRequest&& request, RefPtr<Terminal> terminal) : File(std::move(request)), terminal_(std::move(terminal)) {
+public:
+    TerminalFile(vfs::OpenRequest&& request, RefPtr<Terminal> terminal)
+        : File(std::move(request)), terminal_(std::move(terminal)) {
         terminal_->file_opened();
     }
     ~TerminalFile() override { terminal_->file_closed(); }
@@ -17,7 +18,9 @@ class TerminalFile final : public vfs::File {
     bool is_pollable() const override { return true; }
     Result<std::uint64_t> ioctl(vfs::Ioctl& request) override { return terminal_->ioctl(request); }
     Result<vfs::Status> status() override {
-        if (inode() != nullptr) return File::status();
+        if (inode() != nullptr) {
+            return File::status();
+        }
         vfs::Status status;
         status.type = vfs::FileType::CharacterDevice;
         status.permissions = 0620;
@@ -26,14 +29,16 @@ class TerminalFile final : public vfs::File {
         return status;
     }
 
-  protected:
+protected:
     bool is_stream() const override { return true; }
-    Result<std::size_t> do_read(mm::IoBuffer& to, std::uint64_t) override { return terminal_->read(to, is_non_blocking()); }
+    Result<std::size_t> do_read(mm::IoBuffer& to, std::uint64_t) override {
+        return terminal_->read(to, is_non_blocking());
+    }
     Result<std::size_t> do_write(mm::IoBuffer& from, std::uint64_t&, vfs::WriteOrder) override {
         return terminal_->write(from, is_non_blocking());
     }
 
-  private:
+private:
     RefPtr<Terminal> terminal_;
 };
 
@@ -42,7 +47,9 @@ class TerminalFile final : public vfs::File {
 Result<RefPtr<vfs::File>> open_terminal(RefPtr<Terminal> terminal, vfs::OpenRequest&& request) {
     const bool may_control = !vfs::has(request.flags, vfs::OpenFlags::NoControllingTerminal);
     RefPtr<vfs::File> file = TRY(make_ref<TerminalFile>(std::move(request), terminal));
-    if (may_control && sched::Thread::current().owner != nullptr) terminal->adopt_session(Task::current().process());
+    if (may_control && sched::Thread::current().owner != nullptr) {
+        terminal->adopt_session(Task::current().process());
+    }
     return file;
 }
 

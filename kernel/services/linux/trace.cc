@@ -23,20 +23,25 @@ void emit(const FormatBuffer& line) {
     std::span<const std::byte> rest = std::as_bytes(std::span(line.view()));
     while (!rest.empty()) {
         const Result<std::size_t> written = platform::console_write(platform::ConsoleStream::Trace, rest);
-        if (!written || *written == 0) return;
+        if (!written || *written == 0) {
+            return;
+        }
         rest = rest.subspan(*written);
     }
 }
 
 // Arguments whose memory the call fills are printed after it, with what it returned.
-void print_call(FormatBuffer& line, Task& task, const syscall::Row* row, const platform::SyscallFrame& frame, std::int64_t result) {
+void print_call(FormatBuffer& line, Task& task, const syscall::Row* row, const platform::SyscallFrame& frame,
+                std::int64_t result) {
     if (row == nullptr) {
         format_to(line, "syscall_{}()", frame.number);
         return;
     }
     format_to(line, "{}(", row->name);
     for (std::size_t i = 0; i < row->arguments.size(); ++i) {
-        if (i != 0) line.put(", ");
+        if (i != 0) {
+            line.put(", ");
+        }
         print_argument(line, task, *row, i, frame, result);
     }
     line.put(')');
@@ -52,19 +57,26 @@ void print_result(FormatBuffer& line, const syscall::Row* row, const Result<std:
         format_to(line, " = -1 {} ({})\n", errno_name(number), error_text(result.error()));
         return;
     }
-    if (row != nullptr && returns_address(row->name))
+    if (row != nullptr && returns_address(row->name)) {
         format_to(line, " = {:#x}\n", static_cast<std::uint64_t>(*result));
-    else
+    } else {
         format_to(line, " = {}\n", *result);
+    }
 }
 
-bool does_not_return(const syscall::Row& row) { return row.name == "exit" || row.name == "exit_group"; }
+bool does_not_return(const syscall::Row& row) {
+    return row.name == "exit" || row.name == "exit_group";
+}
 
 void print_start(Task& task, const syscall::Row* row, const platform::SyscallFrame& frame) {
-    if (row == nullptr) return;
+    if (row == nullptr) {
+        return;
+    }
     // Calls that do not come back are told at their start, as strace does; after execve the path is gone.
     const bool returns = !does_not_return(*row);
-    if (returns && row->name != "execve") return;
+    if (returns && row->name != "execve") {
+        return;
+    }
     LineBuffer line;
     format_to(line, "[pid {}] ", task.tid());
     print_call(line, task, row, frame, 0);
@@ -72,14 +84,18 @@ void print_start(Task& task, const syscall::Row* row, const platform::SyscallFra
     emit(line);
 }
 
-void print_end(Task& task, const syscall::Row* row, const platform::SyscallFrame& frame, const Result<std::int64_t>& result) {
-    if (row != nullptr && does_not_return(*row)) return;
+void print_end(Task& task, const syscall::Row* row, const platform::SyscallFrame& frame,
+               const Result<std::int64_t>& result) {
+    if (row != nullptr && does_not_return(*row)) {
+        return;
+    }
     LineBuffer line;
     format_to(line, "[pid {}] ", task.tid());
-    if (row != nullptr && row->name == "execve")
+    if (row != nullptr && row->name == "execve") {
         line.put("execve resumed");
-    else
+    } else {
         print_call(line, task, row, frame, result ? *result : 0);
+    }
     print_result(line, row, result);
     emit(line);
 }
@@ -91,12 +107,19 @@ void set_trace_settings(const TraceSettings& wanted) {
     trace_detail::observed = wanted.print || wanted.count;
 }
 
-[[gnu::noinline]] Result<std::int64_t> dispatch_observed(Task& task, const syscall::Row* row, const platform::SyscallFrame& frame) {
-    if (settings.print) print_start(task, row, frame);
+[[gnu::noinline]] Result<std::int64_t> dispatch_observed(Task& task, const syscall::Row* row,
+                                                         const platform::SyscallFrame& frame) {
+    if (settings.print) {
+        print_start(task, row, frame);
+    }
     const std::uint64_t start_ns = platform::monotonic_ns();
     Result<std::int64_t> result = syscall::dispatch(row, &task, frame);
-    if (settings.count) syscall_statistics().count(frame.number, !result, platform::monotonic_ns() - start_ns);
-    if (settings.print) print_end(task, row, frame, result);
+    if (settings.count) {
+        syscall_statistics().count(frame.number, !result, platform::monotonic_ns() - start_ns);
+    }
+    if (settings.print) {
+        print_end(task, row, frame, result);
+    }
     return result;
 }
 

@@ -23,6 +23,8 @@ namespace trace_detail {
 inline constinit bool observed = false;
 }
 // Whether anybody wants to know about calls.
-inline bool calls_are_observed() { return trace_detail::observed; }
+inline bool calls_are_observed() {
+    return trace_detail::observed;
+}
 
 }  // namespace kernel::linux_abi

@@ -27,7 +27,8 @@ struct ConsoleSize {
     unsigned short columns;
 };
 
-// What the console's streams are attached to. For a stream that is no terminal the kernel gives programs a plain stream, not a tty.
+// What the console's streams are attached to. For a stream that is no terminal the kernel gives programs a plain
+// stream, not a tty.
 struct ConsoleKind {
     bool input_is_terminal;
     bool output_is_terminal;

@@ -10,9 +10,9 @@ inline constexpr unsigned kMaxCpus = 64;
 // Pending interrupt causes of a CPU, as a bit set.
 enum class Interrupts : std::uint32_t {
     None = 0,
-    Timer = 1u << 0,       // the one-shot timer of this CPU expired
-    Reschedule = 1u << 1,  // another CPU sent an inter-processor interrupt
-    Console = 1u << 2,     // console input is waiting or the console changed its size
+    Timer = 1u << 0,         // the one-shot timer of this CPU expired
+    Reschedule = 1u << 1,    // another CPU sent an inter-processor interrupt
+    Console = 1u << 2,       // console input is waiting or the console changed its size
     PowerRequest = 1u << 3,  // the outside asked for an orderly shutdown (SIGTERM, power button)
 };
 constexpr Interrupts operator|(Interrupts a, Interrupts b) {
@@ -25,9 +25,9 @@ constexpr bool has(Interrupts set, Interrupts bit) {
 // Slots that core code hangs on a CPU. Zero-initialised before cpu code runs on it.
 struct CpuLocal {
     unsigned index = 0;
-    void* scheduler = nullptr;     // owned by core/sched
+    void* scheduler = nullptr;       // owned by core/sched
     void* current_thread = nullptr;  // owned by core/sched
-    void* lock_context = nullptr;  // owned by lib's lock checker while no thread runs
+    void* lock_context = nullptr;    // owned by lib's lock checker while no thread runs
 };
 
 // CPUs that the kernel may use; constant after boot, 1..kMaxCpus.

@@ -36,12 +36,13 @@ using HostDirectoryVisitor = bool (*)(void* context, const HostDirectoryEntry& e
 // scenes and reopened (a bounded number is open). Names are single components: no '/', not ".." (InvalidArgument).
 // FIFOs, sockets and devices are of type Other: they can be looked at and never opened.
 class HostFile {
-  public:
+public:
     virtual ~HostFile() = default;
     virtual Result<HostFileStatus> status() = 0;
     virtual Result<OwnPtr<HostFile>> lookup(std::string_view name) = 0;
     virtual Result<std::size_t> read_link(std::span<std::byte> target) = 0;
-    // Visits entries from a position cookie (0 = start); updates it so that a later call goes on after the last visited.
+    // Visits entries from a position cookie (0 = start); updates it so that a later call goes on after the last
+    // visited.
     virtual Result<> list(std::uint64_t& position, HostDirectoryVisitor visitor, void* context) = 0;
     virtual Result<std::size_t> read_at(std::uint64_t offset, std::span<std::byte> bytes) = 0;
 
@@ -53,13 +54,15 @@ class HostFile {
     virtual Result<> make_symlink(std::string_view name, std::string_view target) = 0;
     virtual Result<> link(std::string_view name, HostFile& existing) = 0;
     virtual Result<> unlink(std::string_view name, bool directory) = 0;
-    virtual Result<> rename(std::string_view name, HostFile& new_parent, std::string_view new_name, std::uint32_t flags) = 0;
+    virtual Result<> rename(std::string_view name, HostFile& new_parent, std::string_view new_name,
+                            std::uint32_t flags) = 0;
     virtual Result<> set_permissions(std::uint32_t permissions) = 0;
     virtual Result<> set_times(std::int64_t access_ns, std::int64_t modify_ns) = 0;
     virtual Result<> sync() = 0;
 };
 
-// A host directory or file that the person who started the kernel has named. Errors: NotFound, AccessDenied, NotSupported.
+// A host directory or file that the person who started the kernel has named. Errors: NotFound, AccessDenied,
+// NotSupported.
 Result<OwnPtr<HostFile>> open_host_root(std::string_view path, bool writable);
 
 }  // namespace kernel::platform

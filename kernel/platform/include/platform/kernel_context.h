@@ -15,7 +15,7 @@ struct KernelContext {
 
 // A kernel stack with a guard page below it. Errors: NoMemory.
 class KernelStack {
-  public:
+public:
     static Result<KernelStack> create();
     KernelStack() = default;
     KernelStack(KernelStack&& other) noexcept;
@@ -23,7 +23,7 @@ class KernelStack {
     ~KernelStack();
     std::byte* top() const { return top_; }
 
-  private:
+private:
     std::byte* top_ = nullptr;
 };
 

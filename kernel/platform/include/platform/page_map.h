@@ -16,7 +16,9 @@ constexpr Access operator|(Access a, Access b) {
 constexpr Access operator&(Access a, Access b) {
     return static_cast<Access>(static_cast<std::uint8_t>(a) & static_cast<std::uint8_t>(b));
 }
-constexpr bool allows(Access granted, Access wanted) { return (granted & wanted) == wanted; }
+constexpr bool allows(Access granted, Access wanted) {
+    return (granted & wanted) == wanted;
+}
 
 // User addresses are in [kUserMin, kUserMax). The hosted platform keeps its stub above kUserMax.
 inline constexpr VirtAddr kUserMin{0x10000};
@@ -26,7 +28,7 @@ inline constexpr VirtAddr kUserMax{0x7fff'0000'0000};
 // add one); the page-fault handler puts them back. Calls of one PageMap may come from several CPUs at once; the caller
 // serialises changes to the same range by the lock of its address space.
 class PageMap {
-  public:
+public:
     static Result<OwnPtr<PageMap>> create();
     virtual ~PageMap() = default;
 

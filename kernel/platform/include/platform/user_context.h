@@ -25,17 +25,17 @@ struct SyscallFrame {
 };
 
 enum class TrapKind : std::uint8_t {
-    Syscall,    // SYSCALL with the 64-bit convention
-    Fault,      // page fault: fault_address, fault_access, fault_present
-    Exception,  // any other CPU exception: vector, error_code
-    Interrupt,  // nothing of the thread's own: take_interrupts()
+    Syscall,     // SYSCALL with the 64-bit convention
+    Fault,       // page fault: fault_address, fault_access, fault_present
+    Exception,   // any other CPU exception: vector, error_code
+    Interrupt,   // nothing of the thread's own: take_interrupts()
     BadSyscall,  // a system call by another door (int 0x80, x32, sysenter …): the registers are valid
-    Dead,       // the thread's user half is gone (killed from outside, or it broke the platform's rules)
+    Dead,        // the thread's user half is gone (killed from outside, or it broke the platform's rules)
 };
 
 struct Trap {
     TrapKind kind = TrapKind::Interrupt;
-    std::uint8_t vector = 0;        // x86 exception number
+    std::uint8_t vector = 0;  // x86 exception number
     std::uint32_t error_code = 0;
     VirtAddr fault_address{};
     Access fault_access = Access::None;  // what the thread tried: exactly one of Read, Write, Execute
@@ -43,7 +43,7 @@ struct Trap {
 
 // The user half of one thread. Owned by one kernel thread, which alone calls it, from whatever CPU it runs on.
 class UserContext {
-  public:
+public:
     // A context that will run in `map` and starts with the given registers and a fresh vector state. May block.
     // Errors: NoMemory, TooManyThreads limits of the host as Error::WouldBlock.
     static Result<OwnPtr<UserContext>> create(PageMap& map, const Registers& initial);
@@ -58,11 +58,12 @@ class UserContext {
     virtual void set_syscall_result(std::uint64_t value) = 0;
 
     // All registers, as they will be when user code goes on; may be changed. On some platforms the first call after a
-    // Syscall trap costs a round trip into the thread (and may find it dead: Error::Killed); set the result before it or in it.
+    // Syscall trap costs a round trip into the thread (and may find it dead: Error::Killed); set the result before it
+    // or in it.
     virtual Result<Registers*> registers() = 0;
 
-    // The vector state in the XSAVE standard format with the layout that Linux puts into a signal frame (512 bytes legacy,
-    // xsave header, extended area); valid after registers(). May be changed; set_xstate checks it and returns
+    // The vector state in the XSAVE standard format with the layout that Linux puts into a signal frame (512 bytes
+    // legacy, xsave header, extended area); valid after registers(). May be changed; set_xstate checks it and returns
     // InvalidArgument for what XRSTOR would refuse.
     virtual std::span<const std::byte> xstate() = 0;
     virtual Result<> set_xstate(std::span<const std::byte> state) = 0;

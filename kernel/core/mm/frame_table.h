@@ -37,7 +37,7 @@ struct FrameTable {
 };
 
 // Written once, by initialize_frames.
-extern FrameTable frame_table;
+extern constinit FrameTable frame_table;
 
 inline const FrameTableRange& frame_range_of(FrameNumber frame) {
     for (const FrameTableRange& range : frame_table.ranges()) {

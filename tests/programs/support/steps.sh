@@ -4,6 +4,8 @@
 # the test where one is missing. Each test starts in an empty folder of its own, which goes at the end.
 set -uo pipefail
 export LC_ALL=C HOME=/nonexistent
+# Who runs the tests may itself be make.
+unset MAKELEVEL MAKEFLAGS MFLAGS
 
 failures=0
 folder=$(mktemp -d)

@@ -46,7 +46,7 @@ struct BootOptions {
 };
 
 // Must be called before platform start on hosted; the object must stay valid.
-void set_boot_options(const BootOptions& options);
+void set_boot_options(const BootOptions& chosen);
 const BootOptions& boot_options();
 
 // Exit statuses of the kernel's own, as env(1) and docker-run(1) use them.

@@ -146,7 +146,7 @@ protected:
     // The largest part of the range that has `page` in it and no page in memory; empty if `page` is there.
     PageRange absent_around(std::uint64_t page, PageRange range) const;
     // Inserts a frame with the caller's reference unless the page is there already. Errors: NoMemory, Exists.
-    Result<> insert_page(std::uint64_t page, FrameNumber frame, bool busy, bool dirty);
+    Result<> insert_page(std::uint64_t page, FrameNumber number, bool busy, bool dirty);
     // Whoever finds a page busy notes the epoch under the lock of the pages and waits for the next.
     std::uint64_t busy_epoch() const { return busy_epoch_.load(std::memory_order_acquire); }
     void wait_for_busy(std::uint64_t epoch);

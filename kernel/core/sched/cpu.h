@@ -119,7 +119,7 @@ private:
     // Returns the time when it was done.
     static std::uint64_t enqueue(Thread& thread, unsigned target, std::uint64_t patience_ns = 0);
     static void note_woke(std::uint64_t now_ns);
-    static bool notify(Cpu& cpu, std::uint64_t preempt_at_ns, std::uint64_t now_ns);
+    static bool notify(Cpu& cpu, std::uint64_t look_at_ns, std::uint64_t now_ns);
     static std::uint64_t next_look_ns(const RunQueue& queue, std::uint64_t now_ns);
     static bool may_leave_locked(const RunQueue& queue, const SchedEntity& entity, std::uint64_t now_ns);
     static unsigned claim_helper_locked(const RunQueue& queue, std::uint64_t now_ns);

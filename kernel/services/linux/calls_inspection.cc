@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT OR Apache-2.0
 // Looking into other processes: process_vm_readv(2), process_vm_writev(2), kcmp(2).
 #include <algorithm>
+#include <atomic>
 
 #include "lib/hash.h"
 #include "lib/own.h"
@@ -84,14 +85,23 @@ Result<std::int64_t> move_between(Task& task, std::int32_t pid, UserPtr<abi::Iov
 
 enum KcmpType : std::int32_t { kKcmpFile, kKcmpVm, kKcmpFiles, kKcmpFs, kKcmpSighand };
 
+constinit std::atomic<std::uint64_t> order_secret = 0;
+
+// Chosen by whoever comes first.
+std::uint64_t secret_of_order() {
+    std::uint64_t secret = order_secret.load(std::memory_order_relaxed);
+    if (secret == 0) {
+        std::uint64_t fresh = 0;
+        platform::fill_random(as_writable_bytes_of(fresh));
+        fresh |= 1;
+        secret = order_secret.compare_exchange_strong(secret, fresh, std::memory_order_relaxed) ? fresh : secret;
+    }
+    return secret;
+}
+
 // An order of objects that does not tell where they are.
 std::uint64_t disguised(const void* object) {
-    static const std::uint64_t secret = [] {
-        std::uint64_t value = 0;
-        platform::fill_random(as_writable_bytes_of(value));
-        return value;
-    }();
-    return combine_hashes(hash_value(object), secret);
+    return combine_hashes(hash_value(object), secret_of_order());
 }
 
 Result<std::int64_t> compare(const void* a, const void* b) {

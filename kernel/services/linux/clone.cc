@@ -70,7 +70,7 @@ Result<platform::Registers> child_registers(Task& parent, const CloneRequest& re
 }
 
 Result<RefPtr<SignalActions>> child_actions(Process& parent, const CloneRequest& request) {
-    const RefPtr<SignalActions> actions = parent.actions();
+    RefPtr<SignalActions> actions = parent.actions();
     if (has(request, abi::kCloneSighand)) {
         return actions;
     }

@@ -226,7 +226,7 @@ Result<RefPtr<vfs::File>> open_controlling_terminal(vfs::Inode&, vfs::OpenReques
     if (!terminal) {
         return Error::NoDevice;
     }
-    return open_terminal(std::move(terminal), std::move(request));
+    return open_terminal(terminal, std::move(request));
 }
 
 // Where the terminal has its name, so that ttyname(3) finds it; empty in a tree without /dev.

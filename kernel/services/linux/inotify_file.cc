@@ -24,7 +24,7 @@ constexpr auto kOverflow = static_cast<FileEvents>(abi::kInQOverflow);
 
 // The name ends with at least one zero and is padded to the size of the header.
 std::size_t InotifyFile::Event::record_bytes() const {
-    const std::size_t padded = name.size() == 0 ? 0 : align_up(name.size() + 1, sizeof(abi::InotifyEvent));
+    const std::size_t padded = name.empty() ? 0 : align_up(name.size() + 1, sizeof(abi::InotifyEvent));
     return sizeof(abi::InotifyEvent) + padded;
 }
 

@@ -181,7 +181,7 @@ void notify_parent(Process& parent, Process& child, int code, int status) {
     const RefPtr<SignalActions> actions = parent.actions();
     const abi::Sigaction action = actions->get(abi::kSigchld);
     const bool about_stop = code == abi::kCldStopped || code == abi::kCldContinued;
-    if (!(about_stop && (action.flags & abi::kSaNocldstop) != 0)) {
+    if (!about_stop || (action.flags & abi::kSaNocldstop) == 0) {
         abi::Siginfo info{};
         info.signal = abi::kSigchld;
         info.code = code;

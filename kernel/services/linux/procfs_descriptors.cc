@@ -140,7 +140,7 @@ Result<DynamicChildren::Listed> next(const Subject& parent, std::uint64_t positi
 
 }  // namespace
 
-const DynamicChildren kDescriptorLinks{.look_up = look_up<true>, .next = next<true>};
-const DynamicChildren kDescriptorFiles{.look_up = look_up<false>, .next = next<false>};
+constinit const DynamicChildren kDescriptorLinks{.look_up = look_up<true>, .next = next<true>};
+constinit const DynamicChildren kDescriptorFiles{.look_up = look_up<false>, .next = next<false>};
 
 }  // namespace kernel::linux_abi::procfs

@@ -72,7 +72,7 @@ Result<> cpuinfo(const Subject&, Text& text);
 
 // procfs_system.cc
 inline constexpr std::size_t kSysEntryCount = 3;
-extern const Entry kSysEntries[kSysEntryCount];
+extern constinit const Entry kSysEntries[kSysEntryCount];
 Result<> filesystems(const Subject&, Text& text);
 Result<> loadavg(const Subject&, Text& text);
 Result<> meminfo(const Subject&, Text& text);
@@ -95,8 +95,8 @@ Result<> process_smaps(const Subject& subject, Text& text);
 Result<> process_smaps_rollup(const Subject& subject, Text& text);
 
 // procfs_descriptors.cc
-extern const vfs::pseudofs::DynamicChildren kDescriptorLinks;
-extern const vfs::pseudofs::DynamicChildren kDescriptorFiles;
+extern constinit const vfs::pseudofs::DynamicChildren kDescriptorLinks;
+extern constinit const vfs::pseudofs::DynamicChildren kDescriptorFiles;
 
 // procfs_mounts.cc
 Result<> process_mounts(const Subject& subject, Text& text);

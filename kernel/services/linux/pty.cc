@@ -396,7 +396,7 @@ Result<RefPtr<vfs::File>> open_slave(vfs::Inode& node, vfs::OpenRequest&& reques
         }
         return all.by_number[number].terminal;
     }));
-    return open_terminal(std::move(terminal), std::move(request));
+    return open_terminal(terminal, std::move(request));
 }
 
 }  // namespace

@@ -11,6 +11,6 @@ void inherit_scheduling(Task& parent, Task& child);
 // Whether the caller may change another task's scheduling, sched_setscheduler(2).
 bool may_change_scheduling(const Task& caller, const Task& target);
 // Errors: InvalidArgument, NoSuchProcess.
-Result<RefPtr<Task>> scheduled_task(Task& caller, int tid);
+Result<RefPtr<Task>> scheduled_task(Task& task, int tid);
 
 }  // namespace kernel::linux_abi

@@ -24,7 +24,7 @@ class Task;
 #undef MISSING
 #undef ARG
 
-extern const syscall::Table kSyscallTable;
+extern constinit const syscall::Table kSyscallTable;
 
 // Counters of all calls since boot.
 syscall::Statistics& syscall_statistics();

@@ -97,6 +97,6 @@ private:
 };
 
 // An open file on the terminal, which becomes the caller's controlling terminal if it can, unless the request says not.
-Result<RefPtr<vfs::File>> open_terminal(RefPtr<Terminal> terminal, vfs::OpenRequest&& request);
+Result<RefPtr<vfs::File>> open_terminal(const RefPtr<Terminal>& terminal, vfs::OpenRequest&& request);
 
 }  // namespace kernel::linux_abi

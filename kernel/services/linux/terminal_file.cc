@@ -44,7 +44,7 @@ private:
 
 }  // namespace
 
-Result<RefPtr<vfs::File>> open_terminal(RefPtr<Terminal> terminal, vfs::OpenRequest&& request) {
+Result<RefPtr<vfs::File>> open_terminal(const RefPtr<Terminal>& terminal, vfs::OpenRequest&& request) {
     const bool may_control = !vfs::has(request.flags, vfs::OpenFlags::NoControllingTerminal);
     RefPtr<vfs::File> file = TRY(make_ref<TerminalFile>(std::move(request), terminal));
     if (may_control && sched::Thread::current().owner != nullptr) {

@@ -14,7 +14,7 @@ struct TraceSettings {
     bool count = false;  // count and time calls, for the statistics
 };
 // Call at boot, before the first task runs.
-void set_trace_settings(const TraceSettings& settings);
+void set_trace_settings(const TraceSettings& wanted);
 
 // syscall::dispatch, told to those who want to know.
 Result<std::int64_t> dispatch_observed(Task& task, const syscall::Row* row, const platform::SyscallFrame& frame);

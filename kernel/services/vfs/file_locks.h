@@ -94,6 +94,7 @@ private:
     struct All {
         IntrusiveList<Waiter, &Waiter::node> waiters;
     };
+    // NOLINTNEXTLINE(bugprone-dynamic-static-initializers): made before any thread runs
     static Immortal<SpinGuarded<All, Rank::FileLocks>> all_;
     class WaiterGuard;
 

@@ -27,7 +27,7 @@ inline constexpr std::uint32_t kAllSeals = kSealSeal | kSealShrink | kSealGrow |
 
 // Errors: InvalidArgument (cannot be sealed, unknown bits), NotPermitted (sealed against it), Busy (writable mappings).
 Result<std::uint32_t> seals_of(Inode& inode);
-Result<> add_seals(Inode& inode, std::uint32_t seals);
+Result<> add_seals(Inode& inode, std::uint32_t fresh);
 
 bool is_sealed(Inode& inode, std::uint32_t against);
 // Cuts what would go beyond the end of a file that must not grow. Errors: NotPermitted.

@@ -25,7 +25,7 @@ void destroy_all(WatchList& removed) {
 
 }  // namespace
 
-std::atomic<bool> Watches::exist_ = false;
+constinit std::atomic<bool> Watches::exist_ = false;
 Immortal<SpinGuarded<Watches::All, Rank::FileWatches>> Watches::all_;
 
 std::uint32_t Watches::next_cookie() {

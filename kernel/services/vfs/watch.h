@@ -135,7 +135,8 @@ private:
                         bool last);
     static void unlink_locked(All& all, Watch& watch, WatchList& own, WatchList& removed);
 
-    static std::atomic<bool> exist_;  // a hint: some watch exists
+    static constinit std::atomic<bool> exist_;  // a hint: some watch exists
+    // NOLINTNEXTLINE(bugprone-dynamic-static-initializers): made before any thread runs
     static Immortal<SpinGuarded<All, Rank::FileWatches>> all_;
 };
 

@@ -373,6 +373,7 @@ TEST_F(SpaceStress, FailedOperationsChangeNothing) {
 
 TEST_F(SpaceStress, ThreadsFaultForkAndUnmapAtOnce) {
     auto parent = MUST(AddressSpace::create());
+    const std::array<SpaceUser, 2> users{SpaceUser(parent), SpaceUser(parent)};  // several tasks
     constexpr std::uint64_t kPages = 128;
     MapRequest request;
     request.bytes = kPages * kPageSize;

@@ -157,6 +157,9 @@ TEST(requeueing) {
         moved += count;
         sched_yield();
     }
+    // A waiter that Linux has woken for another reason waits again where it began, futex(2) "spurious wake-ups".
+    usleep(20'000);
+    CHECK(futex2(words[0], FUTEX_CMP_REQUEUE_PRIVATE, 0, 100, &words[1], 0) >= 0);
     CHECK_EQ(futex(words[0], FUTEX_WAKE_PRIVATE, 100), 0);
     CHECK_EQ(awake.load(), 0);
     CHECK_EQ(futex(words[1], FUTEX_WAKE_PRIVATE, 1), 1);

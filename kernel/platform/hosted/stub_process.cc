@@ -45,7 +45,7 @@ Result<RefPtr<StubProcess>> StubProcess::create() {
 
 StubProcess::~StubProcess() {
     Threads& threads = threads_.unguarded();
-    if (can_be_kept(threads) && unmap_everything()) {
+    if (can_be_kept(threads) && unmap_everything() && settle_threads(threads)) {
         stub_.threads = std::move(threads.spare);
         stub_.slots_used = threads.slots_used;
         if (keep_stub(stub_)) {
@@ -110,6 +110,19 @@ void StubProcess::kill() {
         host_syscall(SYS_close, handle);
     }
     dead_.store(true, std::memory_order_release);
+}
+
+// Has each thread go once around the handler's notification, to its slot's place. One whose program has mined it, by a
+// trap flag and blocked signals for instance, dies of that now, and not when it belongs to another program.
+bool StubProcess::settle_threads(Threads& threads) {
+    for (GuestThread* thread = threads.spare.get(); thread != nullptr; thread = thread->next_spare.get()) {
+        thread->is_waiting = thread->listener.answer(thread->waiting.id, thread->slot) &&
+                             thread->listener.receive(thread->waiting, Patience::Endless) == Arrival::Received;
+        if (!thread->is_waiting || !is_from_handler(thread->waiting)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 std::size_t StubProcess::run_operations(std::span<const MapperOperation> operations, HostResult& failure) {

@@ -95,6 +95,7 @@ private:
     void signal_kill();
     bool can_be_kept(const Threads& threads) const;
     bool unmap_everything();
+    static bool settle_threads(Threads& threads);
 
     ReadyStub stub_;  // its threads are in threads_
     std::atomic<bool> dead_ = false;

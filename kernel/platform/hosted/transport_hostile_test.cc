@@ -2,6 +2,7 @@
 // Guests that jump into the stub and forge what they can. Whatever they do may harm their own process only, and must
 // not stop the kernel.
 #include <gtest/gtest.h>
+#include <linux/audit.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <algorithm>
@@ -179,6 +180,39 @@ TEST_P(TransportHostileTest, AKeptStubIsAsGoodAsNew) {
     const Trap trap = context->enter_user();
     EXPECT_EQ(trap.kind, TrapKind::Fault);
     EXPECT_EQ(trap.fault_address, kSecret);
+}
+
+// What a guest may write into its frame page to have its next trap taken for a system call.
+void write_call_into_frame(Guest& guest, int number) {
+    HostSignalInfo info{};
+    info.signal = SIGSYS;
+    info.code = 1;  // SYS_SECCOMP
+    info.system_call = number;
+    info.architecture = AUDIT_ARCH_X86_64;
+    std::memcpy(guest.stub().frame_page(0) + frame_layout().frame + offsetof(HostFrame, info), &info, sizeof info);
+}
+
+// A thread that waits in the handler's notification, but dies as soon as it goes on: by a sigreturn of its own it has
+// all signals blocked, no signal stack, and the trap flag set, and continues right before the notification.
+TEST_P(TransportHostileTest, AStubThatIsMinedIsNotKept) {
+    constexpr std::uint64_t kTrapFlag = 0x100;
+    for (int round = 0; round < 4; ++round) {
+        Guest guest(hostile_return());
+        forge_frame(guest, ~std::uint64_t{0}, {0, 2, 0, 0}, 0x33);
+        auto& registers = guest.data_at<HostFrame>(0x100).registers;
+        registers.rip = kStubCode + KPIO_NOTIFY_RETURN - 2;
+        registers.rax = SYS_rt_sigreturn;
+        registers.rflags |= kTrapFlag;
+        auto context = guest.start(forging_registers());
+        write_call_into_frame(guest, SYS_exit_group);
+        // Into the handler's sigreturn, and out of that to the notification.
+        ASSERT_EQ(context->enter_user().kind, TrapKind::Syscall);
+        ASSERT_EQ(context->enter_user().kind, TrapKind::Syscall);
+    }
+    Guest guest(hostile_calls());
+    auto context = UserContext::create(*guest.map, Guest::initial());
+    ASSERT_TRUE(context.has_value()) << error_name(context.error());
+    EXPECT_EQ((*context)->enter_user().kind, TrapKind::Syscall);
 }
 
 TEST_P(TransportHostileTest, AStubWithAThreadInACallIsNotKept) {

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT OR Apache-2.0
 # The shared object that every Linux program finds in its address space. It is compiled for user mode, whatever the
 # kernel is compiled for, and embedded as KPIO_VDSO_PATH by kernel/services/linux/vdso_image.cc.
-set(vdso_folder ${CMAKE_SOURCE_DIR}/user/vdso)
+set(vdso_folder ${CMAKE_SOURCE_DIR}/userspace/vdso)
 add_library(kpio_vdso MODULE ${vdso_folder}/vdso.cc)
 set_target_properties(kpio_vdso PROPERTIES COMPILE_OPTIONS "" LINK_OPTIONS "" PREFIX "" SUFFIX ".so" NO_SONAME TRUE
     LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/vdso LINK_DEPENDS ${vdso_folder}/vdso.ld)

@@ -8,7 +8,7 @@ cd "$KPIO_SOURCE"
 # The page shows exactly the patch.
 sed -n 's/^    //p' docs/add-a-system-call.md | diff -u docs/add-a-system-call.patch - ||
     { echo "docs/add-a-system-call.md does not show docs/add-a-system-call.patch" >&2; exit 1; }
-cp -r CMakeLists.txt CMakePresets.json cmake kernel tests tools scripts docs user "$scratch/"
+cp -r CMakeLists.txt CMakePresets.json cmake kernel tests tools scripts docs userspace "$scratch/"
 [[ ! -d bench ]] || cp -r bench "$scratch/"
 cd "$scratch"
 patch --quiet -p1 <docs/add-a-system-call.patch

@@ -24,7 +24,7 @@ static_assert(sizeof(ElfProgramHeader) == 56);
 
 inline constexpr std::uint16_t kElfTypeExecutable = 2;
 inline constexpr std::uint16_t kElfTypeShared = 3;
-inline constexpr std::uint16_t kElfMachineX86_64 = 62;
+inline constexpr std::uint16_t kElfMachineAmd64 = 62;
 enum ElfSegmentType : std::uint32_t {
     kPtNull = 0,
     kPtLoad = 1,

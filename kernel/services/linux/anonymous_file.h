@@ -7,6 +7,11 @@
 
 namespace kernel::linux_abi {
 
+// What fstat(2) tells of a pipe or a socket: the type, permissions, device, number and time of birth that it has, and
+// the owner who made it.
+vfs::Status status_of_unnamed(vfs::FileType type, std::uint32_t permissions, vfs::DeviceNumber device,
+                              std::uint64_t inode_number, std::uint64_t birth_ns, const security::Credentials& owner);
+
 // Base of files that are made by a call of their own and have neither a name nor bytes at positions: eventfd, epoll …
 class AnonymousFile : public vfs::File {
 public:

@@ -15,7 +15,7 @@ constexpr std::size_t kMaxProgramHeaders = 65536 / sizeof(abi::ElfProgramHeader)
 
 bool is_supported(const abi::ElfHeader& h) {
     return h.ident[0] == 0x7f && h.ident[1] == 'E' && h.ident[2] == 'L' && h.ident[3] == 'F' &&
-           h.ident[4] == kElfClass64 && h.ident[5] == kElfLittleEndian && h.machine == abi::kElfMachineX86_64 &&
+           h.ident[4] == kElfClass64 && h.ident[5] == kElfLittleEndian && h.machine == abi::kElfMachineAmd64 &&
            (h.type == abi::kElfTypeExecutable || h.type == abi::kElfTypeShared) &&
            h.program_header_bytes == sizeof(abi::ElfProgramHeader) && h.program_header_count > 0 &&
            h.program_header_count <= kMaxProgramHeaders;

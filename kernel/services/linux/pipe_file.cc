@@ -8,6 +8,7 @@
 #include "abi/linux/tty.h"
 #include "core/mm/address_space.h"
 #include "platform/clock.h"
+#include "services/linux/anonymous_file.h"
 #include "services/linux/anonymous_place.h"
 
 namespace kernel::linux_abi {
@@ -104,19 +105,7 @@ Result<vfs::Status> PipeFile::status() {
     if (inode() != nullptr) {
         return File::status();
     }
-    vfs::Status status;
-    status.type = vfs::FileType::Fifo;
-    status.permissions = 0600;
-    status.user = credentials()->file_user();
-    status.group = credentials()->file_group();
-    status.links = 1;
-    status.device = kPipeDevice;
-    status.inode = inode_number_;
-    const auto birth_ns = static_cast<std::int64_t>(birth_ns_);
-    status.access_ns = birth_ns;
-    status.modify_ns = birth_ns;
-    status.change_ns = birth_ns;
-    return status;
+    return status_of_unnamed(vfs::FileType::Fifo, 0600, kPipeDevice, inode_number_, birth_ns_, *credentials());
 }
 
 // Unlike a FIFO, a pipe that is opened again waits for nobody.

@@ -6,6 +6,7 @@
 #include "abi/linux/tty.h"
 #include "core/mm/address_space.h"
 #include "platform/clock.h"
+#include "services/linux/anonymous_file.h"
 #include "services/linux/anonymous_place.h"
 #include "services/linux/file_arguments.h"
 #include "services/linux/process.h"
@@ -66,19 +67,7 @@ Result<std::uint64_t> SocketFile::ioctl(vfs::Ioctl& request) {
 }
 
 Result<vfs::Status> SocketFile::status() {
-    vfs::Status status;
-    status.type = vfs::FileType::Socket;
-    status.permissions = 0777;
-    status.user = credentials()->file_user();
-    status.group = credentials()->file_group();
-    status.links = 1;
-    status.device = kSocketDevice;
-    status.inode = inode_number_;
-    const auto birth_ns = static_cast<std::int64_t>(birth_ns_);
-    status.access_ns = birth_ns;
-    status.modify_ns = birth_ns;
-    status.change_ns = birth_ns;
-    return status;
+    return status_of_unnamed(vfs::FileType::Socket, 0777, kSocketDevice, inode_number_, birth_ns_, *credentials());
 }
 
 Result<vfs::Path> SocketFile::link_path() {

@@ -6,7 +6,7 @@
 #include "core/mm/address_space.h"
 #include "lib/result.h"
 
-// The shared object that programs read clocks with, vdso(7), and the page that tells it the time. user/vdso is its
+// The shared object that programs read clocks with, vdso(7), and the page that tells it the time. userspace/vdso is its
 // code.
 namespace kernel::linux_abi {
 

@@ -112,6 +112,8 @@ function(kpio_script_tests folder label timeout)
 endfunction()
 if(TARGET kpio)
     kpio_script_tests(tests/hostile hostile 300)
+    # One looks for what is left on the host, where the other keeps its secrets meanwhile.
+    set_tests_properties(hostile.attacks hostile.killed PROPERTIES RESOURCE_LOCK host)
     kpio_script_tests(tests/cli cli 120)
     kpio_script_tests(tests/docs docs 1200)
     kpio_script_tests(tests/fuzz fuzz 300)
